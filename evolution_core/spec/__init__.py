@@ -1,0 +1,10 @@
+"""What a run is and what it can be made of. Imports no torch: the dashboard reads it too."""
+
+from . import catalogue
+from .composites import Environment, Stress
+from .errors import DataError, EustressError, NetworkError, SpecError
+from .run import SETTINGS, RunSpec
+from .settings import GROUPS, Setting
+
+__all__ = ["GROUPS", "SETTINGS", "DataError", "Environment", "EustressError", "NetworkError", "RunSpec", "Setting",
+           "SpecError", "Stress", "catalogue"]

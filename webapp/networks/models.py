@@ -1,0 +1,59 @@
+"""Networks: the ancestor and every offspring of a run, with what was measured of each."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from webapp.runs.models import Run
+
+
+class Network(models.Model):
+    """A network is made by one worker at a time, which holds its claim and beats its heart.
+
+    state: waiting -> living (claimed; `phase` says what it is doing) -> measured | refused (its surgery could
+    not be proven; the run goes on) | errored | cancelled. A lost worker's network goes back to waiting.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting for a worker"
+        LIVING = "living", "In training"
+        MEASURED = "measured", "Measured"
+        REFUSED = "refused", "Refused"
+        ERRORED = "errored", "Stopped by an error"
+        CANCELLED = "cancelled", "Cancelled"
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="networks")
+    name = models.CharField(max_length=20)  # the engine's id: "ancestor", "2-1"
+    generation = models.PositiveSmallIntegerField()
+    parents = models.ManyToManyField("self", symmetrical=False, related_name="children", blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    phase = models.CharField(max_length=12, blank=True)  # drawing, gestation, cut, growth, measuring
+    progress = models.FloatField(default=0.0)  # 0 to 1 of this network's work
+    message = models.TextField(blank=True)
+
+    # the engine's record once measured (fractions, counts, bytes, milliseconds)
+    validation_accuracy = models.FloatField(null=True, blank=True)
+    shock_accuracy = models.FloatField(null=True, blank=True)
+    test_accuracy = models.FloatField(null=True, blank=True)
+    parameters = models.BigIntegerField(null=True, blank=True)
+    macs = models.BigIntegerField(null=True, blank=True)
+    bytes = models.BigIntegerField(null=True, blank=True)
+    latency_ms = models.FloatField(null=True, blank=True)
+    ancestor_latency_ms = models.FloatField(null=True, blank=True)  # in the same run as latency_ms
+    clusters = models.JSONField(default=dict, blank=True)  # layer -> count
+    record = models.JSONField(default=dict, blank=True)  # NetworkRecord.to_json(): the whole, layers included
+    file = models.FileField(max_length=255, blank=True)  # safetensors with the genome in its metadata
+    sha256 = models.CharField(max_length=64, blank=True)
+
+    claimed_by = models.CharField(max_length=64, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    measured_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["generation", "pk"]
+        constraints = [models.UniqueConstraint(fields=["run", "name"], name="one_network_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
