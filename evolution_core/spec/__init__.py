@@ -6,5 +6,16 @@ from .errors import DataError, EustressError, NetworkError, SpecError
 from .run import SETTINGS, RunSpec
 from .settings import GROUPS, Setting
 
-__all__ = ["GROUPS", "SETTINGS", "DataError", "Environment", "EustressError", "NetworkError", "RunSpec", "Setting",
-           "SpecError", "Stress", "catalogue"]
+__all__ = [
+    "GROUPS",
+    "SETTINGS",
+    "DataError",
+    "Environment",
+    "EustressError",
+    "NetworkError",
+    "RunSpec",
+    "Setting",
+    "SpecError",
+    "Stress",
+    "catalogue",
+]

@@ -56,12 +56,20 @@ class Stress:
             raise ValueError(f"{name[:40]!r} is unknown; choose from {', '.join(STRESSES)}")
         if not isinstance(schedule, str) or schedule not in SCHEDULES:
             raise ValueError(f"schedule {str(schedule)[:40]!r} is unknown; choose from {', '.join(SCHEDULES)}")
-        return cls(name, _parameters(STRESSES[name], _mapping(value, "parameters"), name), schedule,
-                   _parameters(SCHEDULES[schedule], _mapping(value, "schedule_parameters"), schedule))
+        return cls(
+            name,
+            _parameters(STRESSES[name], _mapping(value, "parameters"), name),
+            schedule,
+            _parameters(SCHEDULES[schedule], _mapping(value, "schedule_parameters"), schedule),
+        )
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "parameters": dict(self.parameters), "schedule": self.schedule,
-                "schedule_parameters": dict(self.schedule_parameters)}
+        return {
+            "name": self.name,
+            "parameters": dict(self.parameters),
+            "schedule": self.schedule,
+            "schedule_parameters": dict(self.schedule_parameters),
+        }
 
 
 def read_stresses(value: Any) -> tuple[Stress, ...]:
@@ -128,8 +136,12 @@ class Environment:
         return cls(name, _parameters(ENVIRONMENTS[name], _mapping(value, "parameters"), name), factors, layers)
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "parameters": dict(self.parameters), "factors": list(self.factors),
-                "layers": dict(self.layers)}
+        return {
+            "name": self.name,
+            "parameters": dict(self.parameters),
+            "factors": list(self.factors),
+            "layers": dict(self.layers),
+        }
 
 
 def _mapping(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:

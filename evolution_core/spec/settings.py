@@ -136,7 +136,13 @@ def _text(setting: Setting, value: Any) -> str:
 
 
 _CHECKS: dict[str, Callable[[Setting, Any], Any]] = {
-    "text": _text, "integer": _integer, "number": _number, "flag": _flag, "choice": _choice, "names": _names, "shares": _shares,
+    "text": _text,
+    "integer": _integer,
+    "number": _number,
+    "flag": _flag,
+    "choice": _choice,
+    "names": _names,
+    "shares": _shares,
 }
 
 

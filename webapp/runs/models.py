@@ -76,7 +76,9 @@ class RunEvent(models.Model):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=20)
-    network = models.ForeignKey("networks.Network", null=True, blank=True, on_delete=models.CASCADE, related_name="events")
+    network = models.ForeignKey(
+        "networks.Network", null=True, blank=True, on_delete=models.CASCADE, related_name="events"
+    )
     data = models.JSONField(default=dict)
     at = models.DateTimeField(auto_now_add=True)
 
