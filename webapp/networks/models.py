@@ -22,6 +22,12 @@ class Network(models.Model):
         ERRORED = "errored", "Stopped by an error"
         CANCELLED = "cancelled", "Cancelled"
 
+    class OnnxState(models.TextChoices):
+        NONE = "", "Not made yet"
+        REQUESTED = "requested", "Being made"
+        READY = "ready", "Ready"
+        FAILED = "failed", "Could not be made"
+
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="networks")
     name = models.CharField(max_length=20)  # the engine's id: "ancestor", "2-1"
     generation = models.PositiveSmallIntegerField()
@@ -45,6 +51,14 @@ class Network(models.Model):
     file = models.FileField(max_length=255, blank=True)  # safetensors with the genome in its metadata
     sha256 = models.CharField(max_length=64, blank=True)
 
+    # its ONNX form: made when the network is measured, or on demand by workers.export_onnx(network_id)
+    onnx_state = models.CharField(max_length=10, choices=OnnxState.choices, default=OnnxState.NONE, blank=True)
+    onnx = models.FileField(max_length=255, blank=True)
+    onnx_sha256 = models.CharField(max_length=64, blank=True)
+    onnx_message = models.TextField(blank=True)  # why it could not be made, one sentence
+
+    images_per_second = models.FloatField(null=True, blank=True)  # while living: the training's speed just now
+    started_at = models.DateTimeField(null=True, blank=True)  # first claim; with measured_at it gives the pace
     claimed_by = models.CharField(max_length=64, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)

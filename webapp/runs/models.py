@@ -40,7 +40,8 @@ class Run(models.Model):
     last_event = models.PositiveIntegerField(default=0)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     demo = models.BooleanField(default=False)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    cloned_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="clones")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -85,3 +86,58 @@ class RunEvent(models.Model):
     class Meta:
         ordering = ["number"]
         constraints = [models.UniqueConstraint(fields=["run", "number"], name="one_event_a_number")]
+
+
+def base_file_path(instance: BaseFile, filename: str) -> str:
+    """Storage names are ours: the content's hash, and an ending by kind. Nothing of a client's name is used."""
+    return f"bases/{instance.team_id}/{instance.sha256}{BaseFile.ENDINGS[instance.kind]}"
+
+
+class BaseFile(models.Model):
+    """A network (ONNX) or trained weights (safetensors) that a team brought, to start runs from.
+
+    `spec.own` and `spec.weights` hold its sha256. A worker looks into it by `workers.inspect_base(base_file_id)`:
+    state uploaded -> inspecting -> ready (`summary` filled) | refused (`message` names the operator or tensor)
+    | errored (our fault, can be retried).
+    """
+
+    class Kind(models.TextChoices):
+        ONNX = "onnx", "Own network (ONNX)"
+        WEIGHTS = "safetensors", "Own weights (safetensors)"
+
+    class State(models.TextChoices):
+        UPLOADED = "uploaded", "Waiting for inspection"
+        INSPECTING = "inspecting", "Being inspected"
+        READY = "ready", "Ready"
+        REFUSED = "refused", "Refused"
+        ERRORED = "errored", "Inspection failed"
+
+    ENDINGS = {Kind.ONNX: ".onnx", Kind.WEIGHTS: ".safetensors"}
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="base_files")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    original_name = models.CharField(max_length=255)  # for people only, never a path
+    file = models.FileField(upload_to=base_file_path, max_length=255)
+    size = models.BigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
+    message = models.TextField(blank=True)
+    # onnx: {"inputs": [c, h, w], "outputs": n, "parameters": n, "layers": n}; weights: {"parameters": n, "tensors": n}
+    summary = models.JSONField(default=dict, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+    claimed_by = models.CharField(max_length=64, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [models.UniqueConstraint(fields=["team", "kind", "sha256"], name="one_base_file_a_content")]
+
+    def __str__(self) -> str:
+        return self.original_name
+
+    @property
+    def is_settled(self) -> bool:
+        """True once waiting for an inspection has an end: ready, refused or errored."""
+        return self.state in (self.State.READY, self.State.REFUSED, self.State.ERRORED)
