@@ -50,9 +50,9 @@ ARCHITECTURES: dict[str, ArchitectureCard] = _index(
             "https://papers.nips.cc/paper/4824",
             (3, 32, 32),
             10,
-            0,
-            0,
-            16,
+            5726602,
+            177438720,
+            15,
         ),
     )
 )

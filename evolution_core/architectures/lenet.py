@@ -1,0 +1,38 @@
+"""LeNet-5, as Caffe's example has it and as LeCun et al. published it (1998)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .layers import scaled, window
+from .registry import Shape, architecture
+
+
+class LeNet5(nn.Module):
+    """conv 20@5 - max 2 - conv 50@5 - max 2 - full 500 - ReLU - full K: 431,080 parameters at 28x28x1, K = 10.
+
+    The convolutions have no activation of their own: the maximum is their only non-linearity.
+    """
+
+    def __init__(self, classes: int, shape: Shape, width: float):
+        super().__init__()
+        first, second, hidden = (scaled(channels, width) for channels in (20, 50, 500))
+        size = window(window(window(window(shape[1:], 5), 2, 2), 5), 2, 2)
+        self.conv1 = nn.Conv2d(shape[0], first, 5)
+        self.pool1 = nn.MaxPool2d(2)
+        self.conv2 = nn.Conv2d(first, second, 5)
+        self.pool2 = nn.MaxPool2d(2)
+        self.flatten = nn.Flatten()
+        self.fc1 = nn.Linear(second * size[0] * size[1], hidden)
+        self.relu = nn.ReLU()
+        self.fc2 = nn.Linear(hidden, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pool1(self.conv1(x))
+        x = self.pool2(self.conv2(x))
+        return self.fc2(self.relu(self.fc1(self.flatten(x))))
+
+
+@architecture("lenet5", head="fc2", gain=1.0)
+def lenet5(classes: int, shape: Shape, width: float = 1.0) -> nn.Module:
+    return LeNet5(classes, shape, width)
