@@ -8,8 +8,10 @@ saved state beyond the seed.
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # planning a generation needs seeds but no torch
+    import torch
 
 
 def derive(seed: int, *labels: str | int) -> int:
@@ -20,4 +22,6 @@ def derive(seed: int, *labels: str | int) -> int:
 
 def generator(seed: int, *labels: str | int) -> torch.Generator:
     """A CPU generator for the stream that `labels` name."""
+    import torch
+
     return torch.Generator(device="cpu").manual_seed(derive(seed, *labels))
