@@ -116,14 +116,17 @@ class Environment:
             value = {"name": "constant", "parameters": {"factor": value}}
         elif isinstance(value, (list, tuple)):
             value = {"name": "scheduled", "factors": value}
-        if not isinstance(value, Mapping) or value.get("name") not in ENVIRONMENTS:
+        name = value.get("name") if isinstance(value, Mapping) else None
+        if not isinstance(value, Mapping) or not isinstance(name, str) or name not in ENVIRONMENTS:
             raise ValueError(f"must be a share, a list of shares, Nx, or name one of {', '.join(ENVIRONMENTS)}")
         unknown = set(value) - {"name", "parameters", "factors", "layers"}
         if unknown:
             raise ValueError(f"an environment has no {sorted(map(str, unknown))[0]!r}")
-        name = value["name"]
         share = Setting("number", "factor", "", "", minimum=0.05, maximum=1.0)
-        factors = tuple(_number(share, part) for part in value.get("factors") or ())
+        listed = value.get("factors") or ()
+        if not isinstance(listed, (list, tuple)):
+            raise ValueError("factors must be a list")
+        factors = tuple(_number(share, part) for part in listed)
         layers = {str(layer): _number(share, part) for layer, part in _mapping(value, "layers").items()}
         if name == "scheduled" and not factors:
             raise ValueError("a scheduled environment needs at least one share")
