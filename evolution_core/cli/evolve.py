@@ -1,0 +1,180 @@
+"""The command `evolve`: from options to a finished run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..spec import RunSpec, SpecError
+from .options import file_digest, given_settings, option_name, spec_from
+
+MOST_USEFUL_THREADS = 8  # small networks on batches of about a hundred images gain nothing from more
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, checked as far as that goes without reading the data."""
+
+    spec: RunSpec
+    data: Path
+    out: Path
+    own: Path | None
+    weights: Path | None
+    threads: int
+
+    def described(self) -> dict[str, Any]:
+        """What run.json keeps so that --resume needs the folder only."""
+        return {
+            "data": str(self.data.resolve()),
+            "own": str(self.own.resolve()) if self.own else None,
+            "weights": str(self.weights.resolve()) if self.weights else None,
+        }
+
+
+def evolve_command(options: argparse.Namespace) -> int:
+    request = _resumed(options) if options.resume else _new(options)
+    with _interruptible():
+        try:
+            return _evolve(request, quiet=options.quiet)
+        except KeyboardInterrupt:
+            print(f"\n{_farewell(request.out)}", file=sys.stderr)
+            return 130
+
+
+def _farewell(out: Path) -> str:
+    if not (out / "run.json").exists():
+        return "Interrupted before anything was trained."
+    return f"Interrupted; nothing is lost. Go on with: python -m evolution_core evolve --resume {shlex.quote(str(out))}"
+
+
+def _evolve(request: Request, *, quiet: bool) -> int:
+    from .. import lineage
+    from ..data import load
+    from ..evolution import evolve
+    from .terminal import Progress, conclusion, table
+
+    data = load(request.data, spec=request.spec)
+    progress = Progress()
+    ending: dict[str, Any] = {}
+    try:
+        for event in evolve(
+            request.spec,
+            data,
+            request.out,
+            own=request.own,
+            weights=request.weights,
+            threads=request.threads,
+            **request.described(),
+        ):
+            if not quiet:
+                progress.show(event)
+            if event.kind == "finished":
+                ending = event.data
+    finally:
+        if not quiet:
+            progress.close()
+    if not quiet:
+        records = lineage.read_networks(request.out)
+        print(f"\n{table(records, ending.get('chosen'))}\n\n{conclusion(ending)}\n{request.out / 'lineage.json'}")
+    return 0
+
+
+def _new(options: argparse.Namespace) -> Request:
+    spec = spec_from(options)
+    for name in ("data", "out"):
+        if getattr(options, name) is None:
+            raise SpecError({f"--{name}": "is needed (or --resume DIR, to go on with a run)"})
+    return Request(
+        spec,
+        _existing(options.data, "--data"),
+        Path(options.out),
+        Path(options.own) if options.own else None,
+        Path(options.weights) if options.weights else None,
+        _threads(options.threads),
+    )
+
+
+def _resumed(options: argparse.Namespace) -> Request:
+    """The request that a run's folder remembers; the data and files may have moved since."""
+    from .. import lineage
+
+    forbidden = {**given_settings(options), **({"--spec": 1} if options.spec else {})}
+    if forbidden:
+        name = next(iter(forbidden))
+        shown = name if name.startswith("--") else option_name(name)
+        raise SpecError({shown: "cannot be given together with --resume, which goes on with the run's own spec"})
+    directory = Path(options.resume)
+    if options.out is not None and Path(options.out).resolve() != directory.resolve():
+        raise SpecError({"--out": "cannot differ from the folder given to --resume"})
+    run = lineage.read_run(directory)
+    spec = RunSpec.from_json(run["spec"])
+    threads = run.get("threads") if options.threads is None else _threads(options.threads)
+    request = Request(
+        spec,
+        _existing(options.data or run.get("data") or "", "--data"),
+        directory,
+        _file(options.own or run.get("own")),
+        _file(options.weights or run.get("weights")),
+        int(threads or 1),
+    )
+    for name, path, digest in (("--own", request.own, spec.own), ("--weights", request.weights, spec.weights)):
+        if digest is not None and (path is None or file_digest(path) != digest):
+            raise SpecError({name: f"{path} is not the file that the run began with (its SHA-256 differs)"})
+    return request
+
+
+def _existing(name: str, option: str) -> Path:
+    path = Path(name)
+    if not name or not path.exists():
+        raise SpecError({option: f"{name or 'the data'} does not exist"})
+    return path
+
+
+def _file(name: str | None) -> Path | None:
+    return Path(name) if name else None
+
+
+def _threads(text: str | None) -> int:
+    if text is None:
+        return min(available_cores(), MOST_USEFUL_THREADS)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1024:
+        raise SpecError({"--threads": f"must be a whole number from 1 to 1024, not {text[:20]!r}"})
+    return int(text)
+
+
+def available_cores() -> int:
+    """Cores that this process may use: its affinity, and the container's share where one is set."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()[:2]
+        if quota != "max":
+            cores = min(cores, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass
+    return max(1, cores)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM end the command as Ctrl-C does: cleanly, and saying how to go on."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread: signals are someone else's
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
