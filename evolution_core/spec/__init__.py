@@ -2,7 +2,7 @@
 
 from . import catalogue
 from .composites import Environment, Stress
-from .errors import DataError, EustressError, NetworkError, SpecError
+from .errors import DataError, EustressError, NetworkError, SpecError, TrainingError
 from .run import SETTINGS, RunSpec
 from .settings import GROUPS, Setting
 
@@ -17,5 +17,6 @@ __all__ = [
     "Setting",
     "SpecError",
     "Stress",
+    "TrainingError",
     "catalogue",
 ]

@@ -27,3 +27,7 @@ class DataError(EustressError):
 
 class NetworkError(EustressError):
     """A network file that cannot be read, traced or evolved; names the operator or tensor."""
+
+
+class TrainingError(EustressError):
+    """Training that cannot go on (a loss that is no number, a batch that a network cannot take); says where."""

@@ -1,0 +1,20 @@
+"""Tasks: what networks learn to do. The rest of the engine does not know which it runs."""
+
+from __future__ import annotations
+
+from ..spec.errors import SpecError
+from .base import Data, Split, Task
+from .classification import Classification
+
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification,)}
+
+
+def task_for(name: str) -> Task:
+    """The task of that name (an architecture card's `task`); SpecError names the known ones otherwise."""
+    try:
+        return TASKS[name]()
+    except KeyError:
+        raise SpecError({"task": f"{name[:40]!r} is unknown; choose one of {', '.join(TASKS)}"}) from None
+
+
+__all__ = ["TASKS", "Classification", "Data", "Split", "Task", "task_for"]

@@ -1,0 +1,103 @@
+"""What a network is trained to do: one class for each task.
+
+The engine knows a task only through :class:`Task`. Everything that differs between telling classes apart and finding
+boxes (how many outputs, what a batch of targets is, the loss, the measure, how a picture may be varied without making
+its target wrong) is behind this interface; the loop, the stress signals and the selection never ask which it is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from . import pixels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Split(Protocol):
+    """A part of the data, in memory. `images` is uint8 [N, C, H, W]; `targets` is the task's own, indexed as images."""
+
+    @property
+    def images(self) -> Tensor: ...
+    @property
+    def targets(self) -> Any: ...
+    def __len__(self) -> int: ...
+
+
+class Data(Protocol):
+    """What a task needs to know of the data: class names, pixel statistics (of 0..1) and the parts."""
+
+    @property
+    def classes(self) -> Sequence[str]: ...
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+    @property
+    def train(self) -> Split: ...
+    @property
+    def validation(self) -> Split: ...
+    @property
+    def mean(self) -> Tensor: ...
+    @property
+    def std(self) -> Tensor: ...
+
+
+class Task(ABC):
+    """The contract of a task. A task holds no state: every method is a function of its arguments.
+
+    * `metric` names the one fraction (0..1, higher is better) that networks are compared by; `evaluate` returns it
+      under that key, beside whatever else is worth showing.
+    * `outputs` is how many numbers the last layer makes (channels of a map, for a detector).
+    * `batch` picks the targets of a step from a split's; its result goes to `augment`, `loss` and `distil` unread.
+    * `loss` gets the model too, because a detector keeps its anchors in it. It returns a scalar, the mean over the
+      images of the batch, that is finite for finite outputs.
+    * `augment` varies uint8 images *with* their targets (a mirrored picture has mirrored boxes).
+    * Targets must not depend on the image size in pixels (boxes are fractions), so that `pixels.resize` may come last.
+    """
+
+    name: str
+    metric: str
+
+    @abstractmethod
+    def outputs(self, classes: int) -> int:
+        """How many outputs a network has for `classes` classes."""
+
+    @abstractmethod
+    def batch(self, targets: Any, indices: Tensor) -> Any:
+        """The targets of the images `indices` (int64 [B]) of a split."""
+
+    @abstractmethod
+    def loss(self, outputs: Any, targets: Any, model: nn.Module) -> Tensor:
+        """Scalar training loss of a batch."""
+
+    @abstractmethod
+    def distil(self, outputs: Any, teacher: Any) -> Tensor:
+        """Scalar loss that is least where `outputs` say what the teacher's do."""
+
+    @abstractmethod
+    def evaluate(
+        self, model: nn.Module, split: Split, data: Data, *, limit: int | None = None, batch_size: int = 500
+    ) -> dict[str, float]:
+        """Measure the model, in evaluation mode and without changing it, on the first `limit` images of a split."""
+
+    @abstractmethod
+    def chance(self, data: Data) -> float:
+        """The metric that a network which has learnt nothing can reach: the floor of every comparison."""
+
+    def augment(self, images: Tensor, targets: Any, kind: str, generator: torch.Generator) -> tuple[Tensor, Any]:
+        """uint8 images [B, C, H, W] and their targets, varied; `kind` is one of catalogue.AUGMENTATIONS."""
+        if kind == "none":
+            return images, targets
+        batch, _, height, width = images.shape
+        down = pixels.shifts(batch, height, generator)
+        right = pixels.shifts(batch, width, generator)
+        mirrored = pixels.coins(batch, generator) if kind == "flip-shift" else None
+        return pixels.move(images, down, right, mirrored), self.moved(targets, (height, width), down, right, mirrored)
+
+    @abstractmethod
+    def moved(self, targets: Any, size: tuple[int, int], down: Tensor, right: Tensor, mirrored: Tensor | None) -> Any:
+        """The targets of images that were mirrored, then shifted by `down` and `right` pixels ([B])."""

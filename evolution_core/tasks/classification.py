@@ -1,0 +1,79 @@
+"""Telling classes apart: cross-entropy and accuracy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..spec.errors import DataError
+from . import pixels
+from .base import Data, Split, Task
+
+TEMPERATURE = 2.0  # softens both sides of distillation; Hinton et al. 2015, arXiv 1503.02531
+
+
+class Classification(Task):
+    """Outputs are logits [B, K]; targets are class indices [B] of any integer type."""
+
+    name = "classification"
+    metric = "accuracy"
+
+    def outputs(self, classes: int) -> int:
+        return classes
+
+    def batch(self, targets: Tensor, indices: Tensor) -> Tensor:
+        return targets.index_select(0, indices).long()
+
+    def loss(self, outputs: Tensor, targets: Tensor, model: nn.Module) -> Tensor:
+        """Mean cross-entropy in nats."""
+        return F.cross_entropy(outputs, targets)
+
+    def distil(self, outputs: Tensor, teacher: Tensor) -> Tensor:
+        """Kullback-Leibler divergence from the teacher's softened probabilities, times the squared temperature, so
+        that its gradients keep the size of the cross-entropy's (Hinton et al. 2015)."""
+        soft = F.log_softmax(outputs / TEMPERATURE, dim=1)
+        aim = F.log_softmax(teacher / TEMPERATURE, dim=1)
+        return F.kl_div(soft, aim, reduction="batchmean", log_target=True) * TEMPERATURE**2
+
+    def evaluate(
+        self, model: nn.Module, split: Split, data: Data, *, limit: int | None = None, batch_size: int = 500
+    ) -> dict[str, float]:
+        """`accuracy`, and `balanced_accuracy`: the mean over classes of the share recognised, which a frequent class
+        cannot carry. Raises DataError on an empty split."""
+        count = min(len(split), limit or len(split))
+        if count == 0:
+            raise DataError("there are no images to measure accuracy on")
+        targets = split.targets[:count].long().cpu()
+        right = predictions(model, split.images[:count], data, batch_size=batch_size) == targets
+        seen = torch.bincount(targets)
+        known = torch.bincount(targets[right], minlength=len(seen))
+        present = seen > 0
+        balanced = (known[present].double() / seen[present].double()).mean()
+        return {"accuracy": int(right.sum()) / count, "balanced_accuracy": float(balanced)}
+
+    def chance(self, data: Data) -> float:
+        """The share of the most frequent class among the training images: what always naming it would score."""
+        targets = data.train.targets.long()
+        return int(torch.bincount(targets).max()) / len(targets)
+
+    def moved(self, targets: Any, size: tuple[int, int], down: Tensor, right: Tensor, mirrored: Tensor | None) -> Any:
+        return targets  # a shifted nine is a nine
+
+
+def predictions(model: nn.Module, images: Tensor, data: Data, *, batch_size: int = 500) -> Tensor:
+    """The class [N] that `model` names for each uint8 image [N, C, H, W]; the model's mode is restored."""
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            parts = [
+                model(pixels.normalise(batch.to(device), data.mean, data.std)).argmax(1).cpu()
+                for batch in images.split(batch_size)
+            ]
+    finally:
+        model.train(was_training)
+    return torch.cat(parts)
