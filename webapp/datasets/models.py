@@ -27,7 +27,8 @@ class Dataset(models.Model):
     state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
     message = models.TextField(blank=True)  # why refused or errored, one sentence
     # {"classes": [{"name", "train", "test"}], "images", "channels",
-    #  "sizes": {"minimum": [w, h], "maximum": [w, h], "shared": bool}, "problems": [{"file", "problem"}], "samples": [{"class", "file": storage name of a PNG}]}
+    #  "sizes": {"minimum": [w, h], "maximum": [w, h], "shared": bool}, "problems": [{"file", "problem"}],
+    #  "samples": [{"class", "file": storage name of a PNG}]}
     report = models.JSONField(default=dict, blank=True)
     demo = models.BooleanField(default=False)  # comes from a package, not from a person
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)

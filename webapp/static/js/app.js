@@ -1,0 +1,88 @@
+// Small comforts on every page: theme toggle, menus, copy buttons, questions before what cannot be undone, local times.
+
+const announce = (text) => {
+  const place = document.getElementById("announcer");
+  if (place) place.textContent = text;
+};
+
+const themeNames = { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };
+const nameTheme = (button, choice) => {
+  button.title = themeNames[choice];
+  button.setAttribute("aria-label", `${themeNames[choice]}. Change`);
+};
+for (const button of document.querySelectorAll("[data-toggle-theme]")) {
+  button.hidden = false;
+  nameTheme(button, document.documentElement.dataset.themeChoice);
+  button.addEventListener("click", () => {
+    const choice = window.eustressTheme.next();
+    nameTheme(button, choice);
+    announce(themeNames[choice]);
+  });
+}
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  const opener = event.target.closest("[data-opens]");
+  if (opener) {
+    document.getElementById(opener.dataset.opens)?.showModal();
+  }
+  if (event.target.closest("[data-closes]")) event.target.closest("dialog")?.close();
+  const copier = event.target.closest("[data-copies]");
+  if (copier) copy(copier);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+async function copy(button) {
+  const field = document.getElementById(button.dataset.copies);
+  const text = field.value ?? field.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // No clipboard without https: select the text, so that Ctrl-C takes it.
+    if (field.select) field.select();
+    else getSelection().selectAllChildren(field);
+    if (!document.execCommand("copy")) return;
+  }
+  const before = button.textContent;
+  button.textContent = "Copied";
+  announce("Copied");
+  setTimeout(() => (button.textContent = before), 1600);
+}
+
+// <form data-confirm="…"> asks first; the words come from the page, in a dialog of our own.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.dataset?.confirm || form.dataset.confirmed) return;
+  event.preventDefault();
+  const dialog = document.getElementById("confirm");
+  dialog.querySelector("[data-question]").textContent = form.dataset.confirm;
+  const yes = dialog.querySelector("[data-yes]");
+  yes.textContent = form.dataset.confirmButton || "Yes";
+  yes.onclick = () => {
+    form.dataset.confirmed = "yes";
+    dialog.close();
+    form.requestSubmit(event.submitter);
+  };
+  dialog.showModal();
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches?.("[data-submits]")) event.target.form.requestSubmit();
+});
+
+const localTimes = (root) => {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const date = new Date(time.dateTime);
+    if (!Number.isNaN(date.getTime())) time.title = date.toLocaleString();
+  }
+};
+localTimes(document);
+document.addEventListener("htmx:load", (event) => localTimes(event.detail.elt.parentElement ?? document));

@@ -1,0 +1,38 @@
+// Sets the theme before the first paint (a classic script in the head, so that nothing flashes).
+// The choice is "auto", "light" or "dark"; "auto" follows the system, also while the page is open.
+(() => {
+  const root = document.documentElement;
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  const stored = () => {
+    try {
+      const choice = localStorage.getItem("eustress-theme");
+      return choice === "light" || choice === "dark" ? choice : "auto";
+    } catch {
+      return "auto"; // storage may be forbidden
+    }
+  };
+  const apply = () => {
+    const choice = stored();
+    const theme = choice === "auto" ? (system.matches ? "dark" : "light") : choice;
+    const changed = root.dataset.bsTheme && root.dataset.bsTheme !== theme;
+    root.dataset.bsTheme = theme;
+    root.dataset.themeChoice = choice;
+    if (changed) document.dispatchEvent(new CustomEvent("eustress:theme", { detail: theme })); // charts repaint
+  };
+  window.eustressTheme = {
+    next() {
+      const order = ["auto", "light", "dark"];
+      const choice = order[(order.indexOf(stored()) + 1) % order.length];
+      try {
+        localStorage.setItem("eustress-theme", choice);
+      } catch {
+        root.dataset.bsTheme = choice;
+      }
+      apply();
+      return choice;
+    },
+  };
+  system.addEventListener("change", apply);
+  window.addEventListener("storage", apply); // another tab's toggle
+  apply();
+})();
