@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from evolution_core.spec import NetworkError
 
 
 class LocalResponseNorm(nn.Module):
-    """Normalisation over neighbouring channels (Krizhevsky et al. 2012): x / (k + alpha / size * sum of squares) ** beta.
+    """Normalisation over neighbouring channels: x / (k + alpha / size * sum of squares) ** beta (Krizhevsky 2012).
 
     The same numbers as `torch.nn.LocalResponseNorm`, from a sum of shifted slices instead of a
     three-dimensional pooling: about twice as fast on a CPU. It mixes channels, so cutting one

@@ -51,7 +51,7 @@ ARCHITECTURES: dict[str, ArchitectureCard] = _index(
             (3, 32, 32),
             10,
             5726602,
-            177438720,
+            177453056,
             15,
         ),
     )
