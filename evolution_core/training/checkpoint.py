@@ -133,8 +133,9 @@ class Checkpoint:
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)
 
-    def _doubt(self, reason: str) -> None:
+    def _doubt(self, reason: str) -> Saved | None:
         self.reason = reason
+        return None
 
     def _difference(self, identity: Mapping[str, Any]) -> str | None:
         if dict(identity) == self._identity:

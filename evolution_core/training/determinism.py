@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch.utils import deterministic
 
 from ..seeds import derive
+
+_SWITCHES: Any = deterministic  # its attribute is a property that type checkers do not see
 
 
 @contextmanager
@@ -18,16 +22,16 @@ def reproducible() -> Iterator[None]:
     here it is put back, so that training between two events of a caller changes nothing that the caller can see.
     """
     was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory
+    filled = _SWITCHES.fill_uninitialized_memory
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time and guards only against broken kernels
+    _SWITCHES.fill_uninitialized_memory = False  # costs time and guards only against broken kernels
     try:
         with torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad():
             yield
     finally:
         torch.use_deterministic_algorithms(was[0], warn_only=was[1])
-        torch.utils.deterministic.fill_uninitialized_memory = filled
+        _SWITCHES.fill_uninitialized_memory = filled
 
 
 def reseed(seed: int, phase: str, step: int) -> None:

@@ -68,10 +68,10 @@ class Muon(torch.optim.Optimizer):
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
         momentum, average = group["momentum"], state["momentum"]
-        average.lerp_(parameter.grad, 1 - momentum)
-        matrices = parameter.grad.lerp(average, momentum).reshape(
-            group["groups"], parameter.shape[0] // group["groups"], -1
-        )
+        gradient = parameter.grad
+        assert gradient is not None
+        average.lerp_(gradient, 1 - momentum)
+        matrices = gradient.lerp(average, momentum).reshape(group["groups"], parameter.shape[0] // group["groups"], -1)
         direction = orthogonalise(matrices).reshape(parameter.shape)
         if group["weight_decay"]:
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
