@@ -1,0 +1,33 @@
+"""The web process: uvicorn on a socket that the supervisor has already bound.
+
+The supervisor keeps the socket, so a taken port is told before anything starts, and while a web process that
+died is being replaced, browsers wait instead of being refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+
+import uvicorn
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fd", type=int, required=True, help="the listening socket, inherited from the supervisor")
+    listener = socket.socket(fileno=parser.parse_args().fd)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
+    config = uvicorn.Config(
+        "webapp.asgi:application",
+        lifespan="off",
+        log_level="info",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,  # seconds for open event streams to end
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

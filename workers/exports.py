@@ -1,0 +1,59 @@
+"""The ONNX form of a measured network, made for download."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.conf import settings
+from django.db.models import F
+
+from evolution_core.spec import EustressError
+from webapp.networks.models import Network
+from workers import materials, pace
+from workers.claims import patiently
+
+log = logging.getLogger(__name__)
+
+
+def export_onnx(network_id: int) -> None:
+    """Export a network whose ONNX form was requested. Twice does no harm: the file is the same."""
+    wanted = Network.objects.filter(
+        pk=network_id, onnx_state=Network.OnnxState.REQUESTED, state=Network.State.MEASURED
+    ).exclude(file="")
+    if not wanted.filter(attempts__lt=pace.ATTEMPTS).update(attempts=F("attempts") + 1):
+        # attempts that killed their processes left their count behind
+        message = "Exporting ended its worker, most likely for want of memory."
+        wanted.update(onnx_state=Network.OnnxState.FAILED, onnx_message=message)
+        return
+    network = Network.objects.select_related("run").get(pk=network_id)
+    with TemporaryDirectory(dir=settings.WORK_ROOT, prefix="onnx-") as folder:
+        try:
+            path = _export(network, Path(folder))
+        except EustressError as refusal:
+            _settle(network_id, onnx_state=Network.OnnxState.FAILED, onnx_message=str(refusal))
+        except Exception:
+            log.exception("Network %s could not be exported", network_id)
+            message = "An unexpected error; the worker's log has the details."
+            _settle(network_id, onnx_state=Network.OnnxState.FAILED, onnx_message=message)
+        else:
+            stored = materials.store(path, f"runs/{network.run_id}/{network.name}.onnx")
+            digest = materials.sha256(path)
+            _settle(network_id, onnx_state=Network.OnnxState.READY, onnx=stored, onnx_sha256=digest, onnx_message="")
+
+
+def _export(network: Network, folder: Path) -> Path:
+    from evolution_core.export import export_onnx as write_onnx  # PyTorch: only where it is needed
+    from evolution_core.genome import load_network
+
+    source, target = folder / "network.safetensors", folder / "network.onnx"
+    materials.copy_out(network.file, source)
+    loaded = load_network(source)
+    write_onnx(loaded.model, loaded.genome, target)
+    return target
+
+
+@patiently
+def _settle(network_id: int, **fields: str) -> None:
+    Network.objects.filter(pk=network_id).update(attempts=0, **fields)

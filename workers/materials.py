@@ -1,0 +1,148 @@
+"""What a piece of work needs on this machine's disk: the run's folder, its data, files that the team brought.
+
+All of it lies below EUSTRESS_HOME/work and can be made again from the database and its storage.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db.models.fields.files import FieldFile
+
+from evolution_core.lineage import record_file
+from evolution_core.records import write_json
+from evolution_core.spec import NetworkError
+from webapp.datasets.models import Dataset
+from webapp.networks.models import Network
+from webapp.runs.models import BaseFile, Run
+
+if TYPE_CHECKING:
+    from evolution_core.data import Data
+
+_BLOCK = 1 << 20
+
+
+class InUse(Exception):
+    """Another living process of this machine still works on the same network."""
+
+
+def run_folder(run: Run) -> Path:
+    """The run's folder, made if need be."""
+    folder = settings.WORK_ROOT / "runs" / str(run.pk)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+@contextmanager
+def alone(folder: Path, name: str) -> Iterator[None]:
+    """Hold one network's work in the folder alone; raises :class:`InUse`. The system lets go if we die."""
+    with (folder / f".{name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse from None
+        yield
+
+
+def restore(run: Run, folder: Path) -> None:
+    """Bring back measured networks' files and records that the folder lacks: it is a cache, or another machine's."""
+    for network in run.networks.filter(state=Network.State.MEASURED).exclude(file=""):
+        record = record_file(folder, network.name)
+        file = folder / network.record["file"]
+        if not (file.exists() and record.exists()):
+            copy_out(network.file, file)
+            write_json(record, network.record)
+
+
+def copy_out(stored: FieldFile, target: Path) -> None:
+    """A stored file's content at `target`, whole or not at all."""
+    part = target.with_name(f".{target.name}.part")
+    with stored.open("rb") as source, part.open("wb") as sink:
+        shutil.copyfileobj(source, sink, _BLOCK)
+    part.replace(target)
+
+
+def store(path: Path, name: str) -> str:
+    """Put a file into Django's storage under exactly that name (an earlier attempt's is replaced); returns the name."""
+    default_storage.delete(name)
+    with path.open("rb") as file:
+        return default_storage.save(name, File(file))
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def local(stored: FieldFile, folder: Path) -> Path:
+    """A path to a stored file's content: its own where storage is a folder, else a copy below `folder`."""
+    try:
+        return Path(stored.path)
+    except NotImplementedError:  # storage without paths, such as S3
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target = folder / Path(str(stored.name)).name
+        if not target.exists():
+            copy_out(stored, target)
+        return target
+
+
+def source(dataset: Dataset) -> list[tuple[str, Path]]:
+    """A data set's uploaded files as the engine reads them: (the client's name, where it lies)."""
+    folder = cache_folder(dataset) / "upload"
+    return [(file.original_name, local(file.file, folder)) for file in dataset.files.all()]
+
+
+def cache_folder(dataset: Dataset) -> Path:
+    folder = settings.WORK_ROOT / "data" / str(dataset.pk)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+_loaded: dict[tuple, Data] = {}  # the last data set that this process trained on
+
+
+def data_for(run: Run) -> Data:
+    """The run's data, read once a process and cached on disk. Raises :class:`evolution_core.spec.DataError`."""
+    from evolution_core.data import Inspection, load  # PyTorch: only where it is needed
+
+    spec = run.run_spec
+    shape = _own_shape(run)
+    key = (run.dataset_id, spec.architecture, shape, spec.input_size, spec.limit, spec.validation_share, spec.seed)
+    if key not in _loaded:
+        _loaded.clear()
+        _loaded[key] = load(
+            source(run.dataset),
+            spec=spec,
+            cache=cache_folder(run.dataset),
+            inspection=Inspection.from_json(run.dataset.report),
+            shape=shape,
+        )
+    return _loaded[key]
+
+
+def _own_shape(run: Run) -> tuple[int, int, int] | None:
+    """The (channels, height, width) that a run's own network takes; None for the catalogue's."""
+    if run.run_spec.own is None:
+        return None
+    brought = BaseFile.objects.filter(team=run.team_id, kind=BaseFile.Kind.ONNX, sha256=run.run_spec.own).first()
+    sides = brought.summary.get("inputs") if brought is not None else None
+    return (sides[0], sides[1], sides[2]) if sides else None
+
+
+def brought_file(run: Run, kind: str, digest: str | None) -> Path | None:
+    """The team's own network or weights that the spec names by SHA-256. Raises NetworkError when it is gone."""
+    if digest is None:
+        return None
+    brought = BaseFile.objects.filter(team=run.team_id, kind=kind, sha256=digest).first()
+    if brought is None:
+        raise NetworkError(f"The {BaseFile.Kind(kind).label.lower()} of this run was deleted; bring the file again.")
+    return local(brought.file, settings.WORK_ROOT / "bases")

@@ -1,0 +1,106 @@
+"""Finds lost work and puts it back. Runs every few seconds, from any worker, as often as it likes.
+
+Lost is: a claim without a heartbeat (its process died), a row that waits while its queue is empty (its message
+died), a run with nothing under way (whoever should have advanced it died).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
+
+from webapp.datasets.models import Dataset
+from webapp.dispatch import dispatch
+from webapp.networks.models import Network
+from webapp.runs.models import BaseFile, Run
+from webapp.server import presence
+from workers import pace
+from workers.claims import patiently
+
+log = logging.getLogger(__name__)
+
+LOST = "The worker was lost {times} times in a row at the same place, most likely for want of memory. "
+LOST_NETWORK = LOST + "Try a smaller batch size, image size or width, then clone the run."
+LOST_UPLOAD = LOST + "Try a smaller file, or a machine with more memory."
+
+
+def sweep(is_empty: Callable[[str], bool] | None = None) -> None:
+    """One pass. `is_empty` says whether a queue holds no message (asked of the broker by default)."""
+    empty = is_empty or queue_is_empty
+    reclaim()
+    if empty("live"):
+        for pk in waiting_networks().values_list("pk", flat=True):
+            dispatch("workers.live", pk)
+    if empty("short"):
+        _send("workers.inspect_dataset", Dataset.objects.filter(state=Dataset.State.UPLOADED, claimed_by=""))
+        _send("workers.inspect_base", BaseFile.objects.filter(state=BaseFile.State.UPLOADED, claimed_by=""))
+        _send("workers.export_onnx", Network.objects.filter(onnx_state=Network.OnnxState.REQUESTED))
+        _send("workers.advance", idle_runs())
+
+
+def queue_is_empty(queue: str) -> bool:
+    """Whether nothing waits in a queue. While something does, its messages are not lost, and none is sent again."""
+    return presence.client(settings.REDIS_URL).llen(queue) == 0
+
+
+def waiting_networks() -> QuerySet[Network]:
+    """Networks that wait for a worker in runs that go on."""
+    return Network.objects.filter(state=Network.State.WAITING).exclude(run__state__in=Run.ENDED).order_by("pk")
+
+
+def idle_runs() -> QuerySet[Run]:
+    """Runs that have not ended though nothing of theirs is under way, or that someone wants cancelled."""
+    open_networks = Network.objects.filter(
+        Q(state__in=[Network.State.WAITING, Network.State.LIVING]) | ~Q(claimed_by="")
+    )
+    going_on = Run.objects.exclude(state__in=Run.ENDED).order_by("pk")
+    return going_on.exclude(pk__in=open_networks.values("run")) | going_on.filter(cancel_requested_at__isnull=False)
+
+
+def reclaim() -> None:
+    """Take claims back whose workers have not beaten for too long."""
+    _reclaim(Dataset, Dataset.State.INSPECTING, Dataset.State.UPLOADED, Dataset.State.ERRORED, LOST_UPLOAD)
+    _reclaim(BaseFile, BaseFile.State.INSPECTING, BaseFile.State.UPLOADED, BaseFile.State.ERRORED, LOST_UPLOAD)
+    _reclaim(Network, Network.State.LIVING, Network.State.WAITING, Network.State.ERRORED, LOST_NETWORK)
+    _reclaim(Network, Network.State.MEASURED, Network.State.MEASURED, Network.State.MEASURED, LOST_NETWORK)
+
+
+def _reclaim(model: type[Model], working: str, waiting: str, errored: str, sentence: str) -> None:
+    silent = timezone.now() - timedelta(seconds=pace.STALE)
+    lost = model._default_manager.filter(state=working, heartbeat_at__lt=silent).exclude(claimed_by="")
+    for pk, token, attempts in lost.values_list("pk", "claimed_by", "attempts"):
+        hopeless = attempts >= pace.ATTEMPTS
+        changes: dict[str, Any] = {"state": errored if hopeless else waiting, "claimed_by": "", "heartbeat_at": None}
+        if hopeless:
+            changes["message"] = sentence.format(times=attempts)
+        _put_back(model, pk, token, silent, changes)
+
+
+@patiently
+def _put_back(model: type[Model], pk: int, token: str, silent: Any, changes: dict[str, Any]) -> None:
+    """Change the row if it still is that claim's and still silent, and say so in its run's events."""
+    with transaction.atomic():
+        network = None
+        if issubclass(model, Network):
+            network = Network.objects.select_related("run").get(pk=pk)
+            Run.objects.select_for_update().get(pk=network.run_id)  # the run first, everywhere
+        same = model._default_manager.filter(pk=pk, claimed_by=token, heartbeat_at__lt=silent)
+        if not same.update(**changes):
+            return
+        log.warning("%s %s lost its worker (%s); now %s", model.__name__, pk, token, changes["state"])
+        if network is not None:
+            Network.objects.filter(pk=pk).update(images_per_second=None)
+            network.run.record("lost", network=network, attempts=network.attempts)
+            dispatch("workers.advance", network.run_id)
+
+
+def _send(task: str, rows: QuerySet) -> None:
+    for pk in rows.values_list("pk", flat=True):
+        dispatch(task, pk)
