@@ -11,6 +11,7 @@ from webapp.teams import doors
 handler400 = "webapp.errors.bad_request"
 
 urlpatterns = [
+    path("healthz", healthz, name="healthz"),
     path("", RedirectView.as_view(pattern_name="runs:list"), name="home"),
     # accounts: only those of allauth's pages that make sense without a mail server
     path("sign-in/", account.login, name="account_login"),
