@@ -6,6 +6,7 @@ from allauth.account import views as account
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from webapp.server.health import healthz
 from webapp.teams import doors
 
 handler400 = "webapp.errors.bad_request"
