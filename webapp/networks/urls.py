@@ -1,8 +1,14 @@
-"""Addresses of networks."""
+"""Addresses of networks, below their run's."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from . import views
 
 app_name = "networks"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("runs/<int:pk>/networks/<slug:name>/", views.detail, name="detail"),
+    path("runs/<int:pk>/networks/<slug:name>/export/", views.export, name="export"),
+    path("runs/<int:pk>/networks/<slug:name>/<slug:kind>", views.download, name="download"),
+]

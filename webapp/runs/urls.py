@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from . import form_views, views
 
 app_name = "runs"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("runs/", views.run_list, name="list"),
+    path("runs/new/", form_views.new, name="new"),
+    path("runs/estimate/", form_views.estimated, name="estimate"),
+    path("runs/bases/", form_views.base_list, name="bases"),
+    path("runs/bases/add/", form_views.base_add, name="base_add"),
+    path("runs/bases/<int:pk>.json", form_views.base_state, name="base_state"),
+    path("runs/bases/<int:pk>/delete/", form_views.base_delete, name="base_delete"),
+    path("runs/<int:pk>/", views.detail, name="detail"),
+    path("runs/<int:pk>/live", views.live, name="live"),
+    path("runs/<int:pk>/chart.json", views.chart, name="chart"),
+    path("runs/<int:pk>/lineage.json", views.lineage, name="lineage"),
+    path("runs/<int:pk>/log/", views.log, name="log"),
+    path("runs/<int:pk>/cancel/", views.cancel, name="cancel"),
+    path("runs/<int:pk>/clone/", form_views.clone, name="clone"),
+]

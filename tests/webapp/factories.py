@@ -1,0 +1,280 @@
+"""Believable rows for tests and screenshots: a team, a data set, and a run with its lineage, events and files.
+
+Nothing here is random: the same call makes the same run, so pictures and figures do not change between tries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from evolution_core.spec import RunSpec
+from webapp.datasets.models import Dataset
+from webapp.networks.models import Network
+from webapp.runs.models import BaseFile, Run, RunEvent
+from webapp.teams.models import Membership, Team, User
+
+PASSWORD = "correct horse battery staple"  # noqa: S105
+_counter = itertools.count(1)
+
+# AlexNet for small images: layer, kind, clusters, parameters, multiply-adds (at 32x32, 10 classes, fc 1024)
+ALEXNET = (
+    ("conv1", "convolution", 96, 7_296, 7_372_800),
+    ("conv2", "convolution", 256, 307_456, 78_643_200),
+    ("conv3", "convolution", 384, 885_120, 56_623_104),
+    ("conv4", "convolution", 384, 663_936, 42_467_328),
+    ("conv5", "convolution", 256, 442_624, 28_311_552),
+    ("fc6", "linear", 1024, 2_360_320, 2_359_296),
+    ("fc7", "linear", 1024, 1_049_600, 1_048_576),
+    ("fc8", "linear", 10, 10_250, 10_240),
+)
+
+
+def make_user(email: str = "") -> User:
+    return User.objects.create_user(email or f"person{next(_counter)}@example.org", PASSWORD)
+
+
+def make_team(name: str = "Vision team", user: User | None = None, role: str = Membership.Role.OWNER) -> Team:
+    team = Team.objects.create(name=name)
+    if user is not None:
+        Membership.objects.create(team=team, user=user, role=role)
+    return team
+
+
+def make_dataset(team: Team, name: str = "Hand signs", **fields: Any) -> Dataset:
+    """A ready data set of 24 classes with a test part."""
+    classes = [{"name": chr(65 + i), "train": 160, "test": 40} for i in range(24)]
+    report = {
+        "classes": classes,
+        "images": 4800,
+        "channels": 3,
+        "sizes": {"minimum": [32, 32], "maximum": [32, 32], "shared": True},
+        "default_input": 32,
+        "problems": [],
+        "samples": [],
+    }
+    defaults: dict[str, Any] = {"state": Dataset.State.READY, "task": "classification", "report": report}
+    return Dataset.objects.create(team=team, name=name, **{**defaults, **fields})
+
+
+def make_spec(**changes: Any) -> dict[str, Any]:
+    plain = {"architecture": "alexnet-small", "generations": 5, "offspring": 3, "epochs": 2, "environment": 0.5}
+    return RunSpec.from_json({**plain, **changes}).to_json()
+
+
+def make_run(team: Team, dataset: Dataset | None = None, *, spec: dict[str, Any] | None = None, **fields: Any) -> Run:
+    """A run without networks, as the form leaves it."""
+    dataset = dataset or make_dataset(team)
+    defaults: dict[str, Any] = {"name": "Hand signs on AlexNet, to fit the door controller"}
+    return Run.objects.create(team=team, dataset=dataset, spec=spec or make_spec(), **{**defaults, **fields})
+
+
+def make_network(run: Run, name: str, parents: tuple[str, ...] = (), **fields: Any) -> Network:
+    """One network; `parents` are names of networks of the run."""
+    generation = 0 if name == "ancestor" else int(name.split("-")[0])
+    network = Network.objects.create(run=run, name=name, generation=generation, **fields)
+    network.parents.set(Network.objects.filter(run=run, name__in=parents))
+    return network
+
+
+def make_evolution(
+    team: Team,
+    dataset: Dataset | None = None,
+    *,
+    finished: bool = False,
+    two_parents: bool = False,
+    files: bool = True,
+    now: datetime | None = None,
+    spec: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Run:
+    """A run of five generations of three: all done and one chosen, or with the last generation under way."""
+    now = now or timezone.now()
+    run = make_run(team, dataset, spec=spec or make_spec(parents=2 if two_parents else 1, survivors=2), **fields)
+    generations, offspring = int(run.spec["generations"]), int(run.spec["offspring"])
+    clock = now - timedelta(minutes=6 * generations + 8)
+    Run.objects.filter(pk=run.pk).update(state=Run.State.RUNNING, started_at=clock, generation=generations)
+    run.refresh_from_db()
+    run.record("started")
+    clock = _measured(run, "ancestor", (), 1.0, 0.921, None, clock, files)
+    best, second = "ancestor", "ancestor"
+    for generation in range(1, generations + 1):
+        share = 0.47**generation
+        names = [f"{generation}-{i}" for i in range(1, offspring + 1)]
+        for i, name in enumerate(names):
+            parents = (best, second) if two_parents and best != second and i != 1 else (best,)
+            if generation == generations and not finished and i == offspring - 1:
+                _living(run, name, parents, clock, now)
+                continue
+            accuracy = 0.9265 - 0.0022 * generation - (0.0 if i == 1 else 0.006 + 0.0032 * ((generation * 7 + i * 5) % 5))
+            size = share * (1 + 0.05 * (((generation + i) % 3) - 1))
+            shock = accuracy - 0.012 - 0.009 * generation - 0.004 * i
+            clock = _measured(run, name, parents, size, accuracy, shock, clock, files)
+        best, second = names[min(1, offspring - 1)], names[0]
+        run.record("generation", generation=generation)
+    if finished:
+        _finish(run, best, clock)
+    run.refresh_from_db()
+    return run
+
+
+def _record(name: str, share: float) -> dict[str, Any]:
+    """Layers left when about `share` of the parameters live: the root of it in each layer's width."""
+    width = math.sqrt(share)
+    layers, clusters, inputs = [], {}, 1.0
+    for layer, kind, number, parameters, macs in ALEXNET:
+        left = number if layer == "fc8" else max(8, round(number * width / 8) * 8) if share < 1 else number
+        outputs = left / number
+        layers.append(
+            {
+                "layer": layer,
+                "kind": kind,
+                "clusters": left,
+                "parameters": round(parameters * inputs * outputs),
+                "macs": round(macs * inputs * outputs),
+            }
+        )
+        clusters[layer] = left
+        inputs = outputs
+    return {"id": name, "layers": layers, "clusters": clusters}
+
+
+def _measured(
+    run: Run,
+    name: str,
+    parents: tuple[str, ...],
+    share: float,
+    accuracy: float,
+    shock: float | None,
+    clock: datetime,
+    files: bool,
+) -> datetime:
+    """One finished network with its events and file; returns when it was measured."""
+    record = _record(name, share)
+    parameters = sum(layer["parameters"] for layer in record["layers"])
+    macs = sum(layer["macs"] for layer in record["layers"])
+    latency = 0.09 + 0.92 * (macs / 216_836_096) ** 0.8
+    ended = clock + timedelta(seconds=110)
+    record |= {
+        "status": "measured",
+        "metric": "accuracy",
+        "parents": list(parents),
+        "validation_accuracy": accuracy,
+        "shock_accuracy": shock,
+        "test_accuracy": None,
+        "parameters": parameters,
+        "living_synapses": parameters,
+        "macs": macs,
+        "bytes": parameters * 4,
+        "latency_ms": latency,
+        "ancestor_latency_ms": 1.01,
+        "file": f"{name}.safetensors",
+    }
+    if shock is not None:
+        record |= {"proof": {"ok": True, "difference": 2.4e-7, "tolerance": 1e-4}, "lrn_effect": 0.0031}
+        record["seconds"] = {"gestation": 41.0, "growth": 62.0, "measuring": 6.0}
+    network = make_network(
+        run,
+        name,
+        parents,
+        state=Network.State.MEASURED,
+        progress=1.0,
+        started_at=clock,
+        measured_at=ended,
+        record=record,
+        **{key: record[key] for key in ("validation_accuracy", "shock_accuracy", "parameters", "macs", "bytes")},
+        latency_ms=latency,
+        ancestor_latency_ms=1.01,
+        clusters=record["clusters"],
+    )
+    if files:
+        write_file(network)
+    events: list[tuple[str, dict[str, Any]]] = [("born", {"parents": list(parents), "generation": network.generation})]
+    if parents:
+        events += [
+            ("drawn", {"clusters": 2434, "doomed": round(2434 * (1 - math.sqrt(share)))}),
+            ("gestation", {"epochs": 0.8, "stress": ["death-list"]}),
+            ("cut", {"proof": record["proof"], "lrn_effect": 0.0031}),
+            ("shock", {"accuracy": shock}),
+            ("growth", {"epochs": 1.2}),
+        ]
+    events.append(("measured", {"record": {k: v for k, v in record.items() if k != "layers"}}))
+    add_events(run, network, events, clock, ended)
+    return ended
+
+
+def _living(run: Run, name: str, parents: tuple[str, ...], clock: datetime, now: datetime) -> None:
+    network = make_network(
+        run,
+        name,
+        parents,
+        state=Network.State.LIVING,
+        phase="growth",
+        progress=0.62,
+        images_per_second=1840.0,
+        started_at=clock,
+        heartbeat_at=now,
+        claimed_by="worker-1",
+        shock_accuracy=0.86,
+    )
+    born = ("born", {"parents": list(parents), "generation": network.generation})
+    add_events(run, network, [born, ("shock", {"accuracy": 0.86})], clock, now)
+
+
+def _finish(run: Run, chosen: str, clock: datetime) -> None:
+    network = Network.objects.get(run=run, name=chosen)
+    Network.objects.filter(run=run, name="ancestor").update(test_accuracy=0.918)
+    Network.objects.filter(pk=network.pk).update(test_accuracy=0.9105)
+    run.record("tested", network=network, accuracy=0.9105)
+    run.record("finished", chosen=chosen)
+    Run.objects.filter(pk=run.pk).update(state=Run.State.FINISHED, chosen=network, finished_at=clock)
+
+
+def add_events(
+    run: Run, network: Network | None, events: list[tuple[str, dict[str, Any]]], start: datetime, end: datetime
+) -> None:
+    """Appends events whose times are spread evenly from `start` to `end`."""
+    step = (end - start) / max(1, len(events) - 1)
+    for i, (kind, data) in enumerate(events):
+        event = run.record(kind, network=network, **data)
+        RunEvent.objects.filter(pk=event.pk).update(at=start + step * i)
+
+
+def safetensors_bytes(genome: dict[str, Any] | None = None, numbers: int = 4) -> bytes:
+    """A tiny but true safetensors file, with a genome in its metadata."""
+    metadata = {"genome": json.dumps(genome)} if genome is not None else {}
+    header = {"__metadata__": metadata, "w": {"dtype": "F32", "shape": [numbers], "data_offsets": [0, 4 * numbers]}}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + bytes(4 * numbers)
+
+
+def write_file(network: Network) -> None:
+    """Gives the network a stored file."""
+    genome = {"architecture": "alexnet-small", "network": network.name, "shape": [3, 32, 32], "classes": ["A", "B"]}
+    content = safetensors_bytes(genome)
+    name = default_storage.save(f"runs/{network.run_id}/{network.name}.safetensors", ContentFile(content))
+    digest = hashlib.sha256(content).hexdigest()
+    Network.objects.filter(pk=network.pk).update(file=name, sha256=digest)
+    network.refresh_from_db()
+
+
+def make_base(team: Team, kind: str = BaseFile.Kind.ONNX, **fields: Any) -> BaseFile:
+    """A file that the team brought, looked into and found good."""
+    digest = hashlib.sha256(f"{team.pk}-{next(_counter)}".encode()).hexdigest()
+    defaults: dict[str, Any] = {
+        "original_name": "detector.onnx" if kind == BaseFile.Kind.ONNX else "trained.safetensors",
+        "sha256": digest,
+        "size": 123_456,
+        "state": BaseFile.State.READY,
+        "summary": {"inputs": [3, 32, 32], "outputs": 24, "parameters": 271_117, "layers": 20},
+    }
+    return BaseFile.objects.create(team=team, kind=kind, **{**defaults, **fields})

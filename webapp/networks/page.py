@@ -1,0 +1,225 @@
+"""What a network's page shows. `network_context` serves the team's page and a share link's alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webapp.networks import downloads, snippets
+from webapp.networks.downloads import Download
+from webapp.networks.models import Network
+from webapp.runs.addresses import RunUrls
+from webapp.runs.models import RunEvent
+from webapp.runs.page import line
+from webapp.runs.sentences import QUIET
+from webapp.runs.snapshot import ANCESTOR, Lineage, Snapshot, metric_label, spec_value
+from webapp.runs.status import PHASES
+
+LINES = 30  # of the network's own log
+
+
+def network_context(network: Network, urls: RunUrls) -> dict[str, Any]:
+    """Context of `networks/_network.html`. `urls.readonly` hides what only members may do."""
+    run = network.run
+    lineage = Lineage.of(run)
+    own = lineage.by_name[network.name]
+    record = network.record or {}
+    children = [n for n in lineage.networks if network.name in n.parents]
+    chosen = lineage.chosen
+    return {
+        "run": run,
+        "network": network,
+        "urls": urls.plain(),
+        "readonly": urls.readonly,
+        "metric": metric_label(run),
+        "parents": _links(own.parents, lineage, urls),
+        "children": _links([n.name for n in children], lineage, urls),
+        "is_chosen": chosen is not None and chosen.name == network.name,
+        "phase": PHASES.get(network.phase, network.phase),
+        "figures": figures(own, lineage),
+        "points": lineage.points(own),
+        "masked": masked(network),
+        "proof": record.get("proof") or None,
+        "lrn_effect": record.get("lrn_effect"),
+        "seconds": _seconds(record),
+        "layers": layer_rows(network, _ancestor_record(network)),
+        "downloads": offered(network, urls),
+        "export_url": urls.get("export", network.name),
+        "snippets": snippets_of(network),
+        "events": [line(event) for event in _events(network)],
+        "live": not run.has_ended and own.is_open,
+    }
+
+
+def _links(names: Any, lineage: Lineage, urls: RunUrls) -> list[dict[str, Any]]:
+    return [{"network": lineage.by_name[name], "url": urls.network(name)} for name in names if name in lineage.by_name]
+
+
+def _ancestor_record(network: Network) -> dict[str, Any]:
+    if network.name == ANCESTOR:
+        return network.record or {}
+    found = Network.objects.filter(run=network.run_id, name=ANCESTOR).values_list("record", flat=True).first()
+    return found or {}
+
+
+def _events(network: Network) -> list[RunEvent]:
+    events = RunEvent.objects.filter(network=network).exclude(kind__in=QUIET).select_related("network")
+    return list(events.order_by("-number")[:LINES])
+
+
+def masked(network: Network) -> dict[str, int] | None:
+    """Counts of a network whose synapses are masked: honest about not being smaller by them. None when not masked."""
+    living = (network.record or {}).get("living_synapses")
+    if not isinstance(living, int) or not network.parameters or living >= network.parameters:
+        return None
+    return {"living": living, "masked": network.parameters - living}
+
+
+# --- figures ----------------------------------------------------------------------------
+
+_ROWS = (
+    # label, field, how it is written, less is better
+    ("Parameters", "parameters", "count", True),
+    ("Multiply-adds", "macs", "count", True),
+    ("Size", "bytes", "size", True),
+)
+
+
+def figures(own: Snapshot, lineage: Lineage) -> list[dict[str, Any]]:
+    """Each measure beside the ancestor's: {"label", "kind", "own", "ancestor", "ratio" | "points", "note"}."""
+    ancestor = lineage.ancestor
+    rows: list[dict[str, Any]] = []
+    for label, field, kind, _less in _ROWS:
+        value = getattr(own, field)
+        if value is None:
+            continue
+        before = getattr(ancestor, field) if ancestor is not None else None
+        rows.append(
+            {
+                "label": label,
+                "kind": kind,
+                "own": value,
+                "ancestor": before,
+                "ratio": before / value if before and value else None,
+            }
+        )
+    if own.latency_ms is not None:
+        rows.append(
+            {
+                "label": "Latency",
+                "kind": "milliseconds",
+                "own": own.latency_ms,
+                "ancestor": own.ancestor_latency_ms,
+                "ratio": own.speed_up,
+                "note": "one image, one thread, ONNX Runtime on the worker; both measured alternately",
+            }
+        )
+    for label, field in (("on validation", "validation_accuracy"), ("on unseen images", "test_accuracy")):
+        value = getattr(own, field)
+        if value is not None:
+            before = getattr(ancestor, field) if ancestor is not None else None
+            rows.append(
+                {
+                    "label": label,
+                    "kind": "percent",
+                    "own": value,
+                    "ancestor": before,
+                    "points": lineage.points(own, field),
+                }
+            )
+    if own.shock_accuracy is not None:
+        rows.append(
+            {
+                "label": "shock",
+                "kind": "percent",
+                "own": own.shock_accuracy,
+                "note": "right after the cut, before any training",
+            }
+        )
+    return rows
+
+
+def layer_rows(network: Network, ancestor: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row a layer: clusters, parameters and multiply-adds, with the ancestor's beside them."""
+    before = {row.get("layer"): row for row in ancestor.get("layers") or [] if isinstance(row, dict)}
+    ancestors_clusters = ancestor.get("clusters") or {}
+    rows = []
+    for row in (network.record or {}).get("layers") or []:
+        if not isinstance(row, dict):
+            continue
+        name = row.get("layer")
+        old = before.get(name) or {}
+        rows.append(
+            {
+                "layer": name,
+                "kind": row.get("kind", ""),
+                "clusters": row.get("clusters"),
+                "clusters_before": old.get("clusters", ancestors_clusters.get(name)),
+                "parameters": row.get("parameters"),
+                "parameters_before": old.get("parameters"),
+                "macs": row.get("macs"),
+                "macs_before": old.get("macs"),
+            }
+        )
+    if not rows:  # an older record: clusters are all that is known
+        rows = [
+            {"layer": name, "clusters": number, "clusters_before": ancestors_clusters.get(name)}
+            for name, number in (network.clusters or {}).items()
+        ]
+    return rows
+
+
+def _seconds(record: dict[str, Any]) -> list[tuple[str, float]]:
+    seconds = record.get("seconds")
+    if not isinstance(seconds, dict):
+        return []
+    return [(PHASES.get(phase, phase), value) for phase, value in seconds.items() if isinstance(value, (int, float))]
+
+
+# --- to take away ----------------------------------------------------------------------
+
+
+def offered(network: Network, urls: RunUrls) -> list[Download]:
+    """The network's files; an ONNX form that is not made yet says so."""
+    if not network.file:
+        return []
+    ready = network.onnx_state == Network.OnnxState.READY and bool(network.onnx)
+    return [
+        Download(
+            "safetensors",
+            "safetensors",
+            "Weights, with the genome inside; loads with evolution_core.",
+            urls.download(network.name, "safetensors"),
+            downloads.stored_size(network.file),
+            network.sha256,
+        ),
+        Download(
+            "onnx",
+            "ONNX",
+            "Runs in ONNX Runtime, in browsers and on devices.",
+            urls.download(network.name, "onnx") if ready else "",
+            downloads.stored_size(network.onnx) if ready else None,
+            network.onnx_sha256 if ready else "",
+            network.onnx_state,
+            network.onnx_message,
+        ),
+        Download(
+            "genome",
+            "Genome",
+            "JSON: what it descends from, which clusters live, and how images are normalised.",
+            urls.download(network.name, "genome"),
+        ),
+    ]
+
+
+def snippets_of(network: Network) -> list[dict[str, str]]:
+    if not network.file:
+        return []
+    torch = {
+        "id": "snippet-torch",
+        "label": "With evolution_core (safetensors)",
+        "code": snippets.torch_snippet(network),
+    }
+    onnx = {"id": "snippet-onnx", "label": "With ONNX Runtime (ONNX)", "code": snippets.onnx_snippet(network)}
+    if spec_value(network.run, "architecture", "") == "own":
+        return [torch, onnx]
+    return [torch, onnx]

@@ -1,0 +1,48 @@
+"""A network: its page, and taking it away."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from webapp.dispatch import dispatch
+from webapp.networks.downloads import download_response
+from webapp.networks.models import Network
+from webapp.networks.page import network_context
+from webapp.runs.addresses import RunUrls
+from webapp.teams.access import editor_required, get_object_or_404, team_required
+
+
+@require_GET
+@team_required
+def detail(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    network = _network(request, pk, name)
+    context = network_context(network, RunUrls(network.run))
+    template = "networks/_network.html" if request.GET.get("part") == "live" else "networks/detail.html"
+    return render(request, template, {**context, "section": "runs"})
+
+
+@require_GET
+@team_required
+def download(request: HttpRequest, pk: int, name: str, kind: str) -> HttpResponseBase:
+    return download_response(request, _network(request, pk, name), kind)
+
+
+@require_POST
+@editor_required
+def export(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    """Asks a worker for the network's ONNX form; asking twice makes it once."""
+    network = _network(request, pk, name)
+    idle = [Network.OnnxState.NONE, Network.OnnxState.FAILED]
+    asked = Network.objects.filter(pk=network.pk, state=Network.State.MEASURED, onnx_state__in=idle)
+    if asked.update(onnx_state=Network.OnnxState.REQUESTED, onnx_message=""):
+        dispatch("workers.export_onnx", network.pk)
+        messages.success(request, "The ONNX form is being made.")
+    return redirect("networks:detail", pk=pk, name=name)
+
+
+def _network(request: HttpRequest, pk: int, name: str) -> Network:
+    rows = Network.objects.select_related("run", "run__dataset", "run__team")
+    return get_object_or_404(request, rows, team="run__team", run_id=pk, name=name)

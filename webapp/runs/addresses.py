@@ -1,0 +1,56 @@
+"""Addresses inside a run's pages. The same templates serve a team and a share link; only these differ."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+
+from .models import Run
+
+
+class RunUrls:
+    """A team's addresses of one run. A subclass overrides :meth:`address` to lead elsewhere (see webapp/sharing)."""
+
+    readonly = False
+
+    ROUTES = {
+        "page": "runs:detail",  # the run's page
+        "live": "runs:live",  # the page's changing parts, as HTML
+        "chart": "runs:chart",  # JSON for the charts
+        "lineage": "runs:lineage",  # lineage.json, to keep
+        "log": "runs:log",  # the whole event log
+        "events": "live:events",  # server-sent events
+        "events_json": "live:events_json",  # the same, to poll
+        "network": "networks:detail",  # + name
+        "download": "networks:download",  # + name, kind
+        "export": "networks:export",  # + name; POST
+        "cancel": "runs:cancel",  # POST
+        "clone": "runs:clone",
+    }
+    # What only a member may do; "" in a read-only view.
+    MEMBERS_ONLY = frozenset({"cancel", "clone", "export"})
+
+    def __init__(self, run: Run):
+        self.run = run
+
+    def address(self, name: str, *arguments: str) -> str:
+        """The address of a ROUTES entry, with a network's name (and a download's kind) where it takes them."""
+        return reverse(self.ROUTES[name], args=[self.run.pk, *arguments])
+
+    def get(self, name: str, *arguments: str) -> str:
+        return "" if self.readonly and name in self.MEMBERS_ONLY else self.address(name, *arguments)
+
+    def network(self, name: str) -> str:
+        return self.get("network", name)
+
+    def download(self, name: str, kind: str) -> str:
+        return self.get("download", name, kind)
+
+    @property
+    def share(self) -> str:
+        """The share page is sharing's own; read-only views have none."""
+        return "" if self.readonly else reverse("sharing:run", args=[self.run.pk])
+
+    def plain(self) -> dict[str, str]:
+        """All that take no network, for templates."""
+        names = [name for name in self.ROUTES if name not in {"network", "download", "export"}]
+        return {name: self.get(name) for name in names} | {"share": self.share}

@@ -1,0 +1,104 @@
+"""Networks and weights that a team brings: taken in, remembered by content, and handed to a worker to look into."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+
+from webapp.dispatch import dispatch
+from webapp.runs.models import BaseFile
+from webapp.teams.models import Team
+from webapp.uploads import sha256_of
+
+# An ONNX file starts with protobuf's key of ir_version; a safetensors file with its header's length and a brace.
+_ONNX_START = b"\x08"
+
+
+class BaseFileError(ValueError):
+    """What is wrong with the file, in one sentence for the person who brought it."""
+
+
+def take(file: UploadedFile, kind: str, team: Team, user: Any = None) -> BaseFile:
+    """Keeps the file and asks a worker to look into it; the same content is kept once a team.
+
+    A file that could not be looked into through our own fault is looked into again. Raises BaseFileError.
+    """
+    _check(file, kind)
+    digest = sha256_of(file)
+    with transaction.atomic():
+        base = BaseFile.objects.select_for_update().filter(team=team, kind=kind, sha256=digest).first()
+        if base is None:
+            base = BaseFile(
+                team=team,
+                kind=kind,
+                sha256=digest,
+                original_name=plain_name(file.name or ""),
+                size=file.size or 0,
+                created_by=user if getattr(user, "pk", None) else None,
+            )
+            base.file.save("", file, save=False)
+            base.save()
+        elif base.state == BaseFile.State.ERRORED:
+            BaseFile.objects.filter(pk=base.pk).update(state=BaseFile.State.UPLOADED, message="", attempts=0)
+            base.refresh_from_db()
+        if base.state == BaseFile.State.UPLOADED:
+            dispatch("workers.inspect_base", base.pk)
+    return base
+
+
+def plain_name(name: str) -> str:
+    """A client's file name for people: no folders, nothing that does not print, not too long."""
+    last = PurePosixPath(PureWindowsPath(name).name).name
+    printable = "".join(character for character in last if character.isprintable()).strip()
+    return printable[-255:] or "file"
+
+
+def _check(file: UploadedFile, kind: str) -> None:
+    """What a glance can tell; the rest is the worker's to find."""
+    if not file.size:
+        raise BaseFileError("The file is empty.")
+    if file.size > settings.EUSTRESS_MAX_UPLOAD:
+        raise BaseFileError(f"The file is larger than this server takes ({settings.EUSTRESS_MAX_UPLOAD / 1e9:g} GB).")
+    file.seek(0)
+    start = file.read(9)
+    file.seek(0)
+    if kind == BaseFile.Kind.ONNX and not start.startswith(_ONNX_START):
+        raise BaseFileError("This is not an ONNX file.")
+    if kind == BaseFile.Kind.WEIGHTS and (len(start) < 9 or start[8:9] != b"{"):
+        raise BaseFileError(
+            "This is not a safetensors file. Pickled weights (.pt, .pth) are never opened; save as safetensors."
+        )
+
+
+def described(base: BaseFile) -> str:
+    """What was found in a ready file, in a few words."""
+    summary = base.summary or {}
+    words = []
+    if summary.get("inputs"):
+        inputs = summary["inputs"]
+        words.append("input " + "×".join(map(str, inputs)) if isinstance(inputs, list) else f"input {inputs}")
+    if summary.get("outputs"):
+        words.append(f"{summary['outputs']} outputs")
+    if isinstance(summary.get("parameters"), int):
+        words.append(f"{summary['parameters']:,} parameters")
+    if summary.get("layers"):
+        words.append(f"{summary['layers']} layers")
+    return ", ".join(words)
+
+
+def base_json(base: BaseFile) -> dict[str, Any]:
+    """For a page that waits for the inspection's end."""
+    return {
+        "id": base.pk,
+        "sha256": base.sha256,
+        "name": base.original_name,
+        "state": base.state,
+        "label": base.get_state_display(),
+        "message": base.message,
+        "summary": described(base),
+        "settled": base.is_settled,
+    }

@@ -1,0 +1,94 @@
+"""What a run will cost, before it is started: in trainings, and in time where an earlier run tells the pace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evolution_core.spec import RunSpec
+from webapp.datasets.models import Dataset
+from webapp.teams.models import Team
+
+from .models import Run
+from .templatetags.figures import duration
+
+_TEST_SHARE = 0.15  # carved off first when the data have no test part of their own
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`seconds` is a range, None when no earlier run tells the pace; `like` names that run."""
+
+    trainings: int
+    epochs: float  # of all trainings together
+    images: int  # in one epoch
+    seconds: tuple[float, float] | None = None
+    like: Run | None = None
+
+    @property
+    def sentence(self) -> str:
+        each = self.epochs / self.trainings
+        epochs = f"{each:.3g} epoch{'' if each == 1 else 's'}"
+        return f"About {self.trainings} trainings of {epochs} over {self.images:,} images."
+
+    @property
+    def time(self) -> str:
+        if self.seconds is None or self.like is None:
+            return ""
+        low, high = (duration(second) for second in self.seconds)
+        span = low if low == high else f"{low} to {high}"
+        return f"Judging by “{self.like.name}”, about {span}."
+
+
+def estimate(spec: RunSpec, dataset: Dataset | None, team: Team | None = None) -> Estimate:
+    """Counts from the spec and the data's report; time from the team's last finished run of the same network."""
+    births = spec.generations * spec.offspring
+    last = spec.offspring if spec.last_epochs is not None else 0
+    epochs = (births - last) * spec.epochs + last * (spec.last_epochs or 0.0) + (spec.ancestor_epochs or spec.epochs)
+    result = Estimate(births + 1, epochs, training_images(spec, dataset))
+    like = _like(spec, dataset, team)
+    if like is None or not result.images:
+        return result
+    pace = _seconds_per_image(like)
+    if pace is None:
+        return result
+    seconds = pace * result.epochs * result.images
+    return Estimate(result.trainings, result.epochs, result.images, (seconds * 0.7, seconds * 1.4), like)
+
+
+def training_images(spec: RunSpec, dataset: Dataset | None) -> int:
+    """How many images one epoch passes over."""
+    if dataset is None:
+        return 0
+    classes = (dataset.report or {}).get("classes") or []
+    train = sum(int(c.get("train") or 0) for c in classes)
+    test = sum(int(c.get("test") or 0) for c in classes)
+    if not test:
+        train = round(train * (1 - _TEST_SHARE))
+    if spec.limit is not None:
+        train = min(train, spec.limit)
+    return round(train * (1 - spec.validation_share))
+
+
+def _like(spec: RunSpec, dataset: Dataset | None, team: Team | None) -> Run | None:
+    """The last finished run of the same network; on the same data, if there is one."""
+    if team is None:
+        return None
+    runs = Run.objects.filter(
+        team=team, state=Run.State.FINISHED, spec__architecture=spec.architecture, started_at__isnull=False
+    ).select_related("dataset")
+    same = runs.filter(dataset=dataset).first() if dataset is not None else None
+    return same or runs.first()
+
+
+def _seconds_per_image(run: Run) -> float | None:
+    """Wall-clock seconds for each training image seen, over the whole run."""
+    if run.started_at is None or run.finished_at is None:
+        return None
+    try:
+        spec = run.run_spec
+    except ValueError:
+        return None
+    done = estimate(spec, run.dataset)
+    seconds = (run.finished_at - run.started_at).total_seconds()
+    seen = done.epochs * done.images
+    return seconds / seen if seen and seconds > 0 else None

@@ -1,0 +1,110 @@
+"""The list of runs: a constant number of queries, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from webapp.networks.models import Network
+from webapp.teams.models import Team
+
+from .models import Run
+from .snapshot import ANCESTOR, spec_value
+from .status import Bar, progress_share
+
+PAGE = 25
+
+
+def runs_of(team: Team, query: dict[str, str] | None = None) -> QuerySet[Run]:
+    """The team's runs, newest first; `state` and `q` (a part of a run's or data set's name) narrow them."""
+    query = query or {}
+    runs = Run.objects.filter(team=team).select_related("dataset", "chosen")
+    if query.get("state") in Run.State.values:
+        runs = runs.filter(state=query["state"])
+    words = query.get("q", "").strip()[:100]
+    if words:
+        runs = runs.filter(Q(name__icontains=words) | Q(dataset__name__icontains=words))
+    return runs
+
+
+def rows(runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """Each run with its figures against its ancestor. Two queries more than the runs themselves."""
+    runs = list(runs)
+    keys = [run.pk for run in runs]
+    ancestors = {
+        network.run_id: network
+        for network in Network.objects.filter(run__in=keys, name=ANCESTOR).only(
+            "run_id", "parameters", "validation_accuracy", "state", "progress"
+        )
+    }
+    done = _done(keys)
+    return [_row(run, ancestors.get(run.pk), done.get(run.pk, {})) for run in runs]
+
+
+def _done(keys: list[int]) -> dict[int, dict[str, float]]:
+    """For each run how many offspring have ended, and how much of the others is done."""
+    open_ones = Q(state__in=[Network.State.WAITING, Network.State.LIVING])
+    counted = (
+        Network.objects.filter(run__in=keys)
+        .exclude(name=ANCESTOR)
+        .order_by()
+        .values("run_id")
+        .annotate(born=Count("pk"), ended=Count("pk", filter=~open_ones), part=Sum("progress", filter=open_ones))
+    )
+    return {row["run_id"]: row for row in counted}
+
+
+def _row(run: Run, ancestor: Network | None, done: dict[str, float]) -> dict[str, Any]:
+    chosen = run.chosen
+    smaller = points = None
+    if chosen is not None and ancestor is not None:
+        if chosen.parameters and ancestor.parameters:
+            smaller = ancestor.parameters / chosen.parameters
+        if chosen.validation_accuracy is not None and ancestor.validation_accuracy is not None:
+            points = (chosen.validation_accuracy - ancestor.validation_accuracy) * 100
+    return {
+        "run": run,
+        "tone": tone(run),
+        "state": _state(run),
+        "chosen": chosen,
+        "smaller": smaller,
+        "points": points,
+        "progress": _progress(run, ancestor, done),
+        "networks": int(done.get("ended") or 0) + (1 if ancestor is not None and ancestor.state == "measured" else 0),
+        "architecture": str(spec_value(run, "architecture", "")),
+    }
+
+
+def tone(run: Run) -> str:
+    """The colour of a state: one of the tag classes of the style sheet."""
+    return {
+        Run.State.QUEUED: "waiting",
+        Run.State.RUNNING: "waiting" if run.cancel_requested_at else "good",
+        Run.State.FINISHED: "good",
+        Run.State.FAILED: "lost",
+        Run.State.ERRORED: "lost",
+    }.get(Run.State(run.state), "")
+
+
+def _state(run: Run) -> str:
+    if run.cancel_requested_at and not run.has_ended:
+        return "Cancelling"
+    if run.state == Run.State.RUNNING:
+        return f"Generation {run.generation}" if run.generation else "Ancestor"
+    return run.get_state_display()
+
+
+def _progress(run: Run, ancestor: Network | None, done: dict[str, float]) -> float | None:
+    """0 to 1 while under way, weighing generations alike, as the run's page does; None once ended."""
+    if run.has_ended:
+        return None
+    generations, offspring = int(spec_value(run, "generations", 1)), int(spec_value(run, "offspring", 1))
+    first = 0.0
+    if ancestor is not None:
+        first = 1.0 if ancestor.state == Network.State.MEASURED else ancestor.progress
+    later = float(done.get("ended") or 0) + float(done.get("part") or 0.0)
+    bars = [Bar("", first), *(Bar("", 0.0) for _ in range(generations))]
+    whole = progress_share(bars) + later / (offspring * (generations + 1))
+    return min(1.0, whole)

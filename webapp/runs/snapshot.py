@@ -1,0 +1,199 @@
+"""What the database says of a run's networks at one moment, as plain values: pages read these, never live rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from webapp.networks.models import Network
+from webapp.runs.models import Run
+
+ANCESTOR = "ancestor"
+COSTS = ("parameters", "macs", "bytes", "latency_ms")  # what accuracy is traded against
+
+_FIELDS = (
+    "pk",
+    "name",
+    "generation",
+    "state",
+    "phase",
+    "progress",
+    "images_per_second",
+    "message",
+    "validation_accuracy",
+    "shock_accuracy",
+    "test_accuracy",
+    "parameters",
+    "macs",
+    "bytes",
+    "latency_ms",
+    "ancestor_latency_ms",
+    "clusters",
+    "heartbeat_at",
+    "created_at",
+    "started_at",
+    "measured_at",
+    "attempts",
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One network as it was when read. Accuracies are fractions, latencies milliseconds, None where not known."""
+
+    pk: int
+    name: str
+    generation: int
+    state: str
+    phase: str
+    progress: float
+    images_per_second: float | None
+    message: str
+    validation_accuracy: float | None
+    shock_accuracy: float | None
+    test_accuracy: float | None
+    parameters: int | None
+    macs: int | None
+    bytes: int | None
+    latency_ms: float | None
+    ancestor_latency_ms: float | None
+    clusters: dict[str, int]
+    heartbeat_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    measured_at: datetime | None
+    attempts: int
+    parents: tuple[str, ...] = ()
+
+    @property
+    def is_ancestor(self) -> bool:
+        return self.generation == 0
+
+    @property
+    def is_measured(self) -> bool:
+        return self.state == Network.State.MEASURED
+
+    @property
+    def is_living(self) -> bool:
+        return self.state == Network.State.LIVING
+
+    @property
+    def is_open(self) -> bool:
+        """Not ended: waiting for a worker, or with one."""
+        return self.state in (Network.State.WAITING, Network.State.LIVING)
+
+    @property
+    def speed_up(self) -> float | None:
+        """How many times faster than its ancestor, measured alternately in the same run."""
+        if not self.latency_ms or not self.ancestor_latency_ms:
+            return None
+        return self.ancestor_latency_ms / self.latency_ms
+
+    def cost(self, name: str) -> float | None:
+        return getattr(self, name)
+
+
+class Lineage:
+    """A run's networks, in order of generation, and what follows from them alone."""
+
+    def __init__(self, networks: Iterable[Snapshot], max_drop: float = 1.0, chosen: str | None = None):
+        self.networks = list(networks)
+        self.max_drop = max_drop  # percentage points
+        self._chosen = chosen
+
+    @classmethod
+    def of(cls, run: Run) -> Lineage:
+        """Three queries, however many networks."""
+        through = Network.parents.through
+        rows = list(Network.objects.filter(run=run).order_by("generation", "pk").values(*_FIELDS))
+        names = {row["pk"]: row["name"] for row in rows}
+        parents: dict[int, list[str]] = {}
+        links = through._default_manager.filter(from_network__run=run).order_by("pk")
+        for child, parent in links.values_list("from_network_id", "to_network_id"):
+            if parent in names:
+                parents.setdefault(child, []).append(names[parent])
+        networks = [Snapshot(**row, parents=tuple(parents.get(row["pk"], ()))) for row in rows]
+        return cls(networks, float(run.spec.get("max_drop", 1.0)), names.get(run.chosen_id or 0))
+
+    @cached_property
+    def by_name(self) -> dict[str, Snapshot]:
+        return {network.name: network for network in self.networks}
+
+    @cached_property
+    def ancestor(self) -> Snapshot | None:
+        return next((network for network in self.networks if network.is_ancestor), None)
+
+    @cached_property
+    def measured(self) -> list[Snapshot]:
+        return [n for n in self.networks if n.is_measured and n.validation_accuracy is not None]
+
+    @property
+    def offspring(self) -> list[Snapshot]:
+        return [network for network in self.measured if not network.is_ancestor]
+
+    @cached_property
+    def chosen(self) -> Snapshot | None:
+        """The engine's choice once there is one."""
+        return self.by_name.get(self._chosen or "")
+
+    @cached_property
+    def leading(self) -> Snapshot | None:
+        """The choice, or until then the smallest offspring within the allowed drop (else the most accurate)."""
+        return self.chosen or self.smallest_within(self.max_drop)
+
+    def smallest_within(self, drop: float) -> Snapshot | None:
+        """The smallest offspring at most `drop` points below the ancestor; if none, the most accurate offspring."""
+        sized = [network for network in self.offspring if network.parameters]
+        if not sized:
+            return None
+        threshold = self.threshold(drop)
+        good = [n for n in sized if threshold is not None and (n.validation_accuracy or 0) >= threshold]
+        if good:
+            return min(good, key=lambda n: (n.parameters or 0, -(n.validation_accuracy or 0)))
+        return max(sized, key=lambda n: (n.validation_accuracy or 0, -(n.parameters or 0)))
+
+    def threshold(self, drop: float) -> float | None:
+        """The least accuracy (a fraction) that is within `drop` points of the ancestor's."""
+        if self.ancestor is None or self.ancestor.validation_accuracy is None:
+            return None
+        # A hair's breadth of tolerance: 0.98 - 0.01 must admit 0.97.
+        return self.ancestor.validation_accuracy - drop / 100 - 1e-9
+
+    def path(self, name: str | None) -> set[str]:
+        """The network and all that it descends from, through every parent."""
+        found: set[str] = set()
+        waiting = [name] if name in self.by_name else []
+        while waiting:
+            current = waiting.pop()
+            if current is None or current in found:
+                continue
+            found.add(current)
+            waiting.extend(self.by_name[current].parents)
+        return found
+
+    def smaller(self, network: Snapshot | None) -> float | None:
+        """How many times fewer parameters than the ancestor."""
+        if network is None or self.ancestor is None or not network.parameters or not self.ancestor.parameters:
+            return None
+        return self.ancestor.parameters / network.parameters
+
+    def points(self, network: Snapshot | None, which: str = "validation_accuracy") -> float | None:
+        """Percentage points above (or, negative, below) the ancestor."""
+        if network is None or self.ancestor is None:
+            return None
+        own, ancestors = getattr(network, which), getattr(self.ancestor, which)
+        return None if own is None or ancestors is None else (own - ancestors) * 100
+
+
+def metric_label(run: Run) -> str:
+    """What accuracy is called for this run's task."""
+    return "mAP@.5" if run.dataset.task == "detection" else "accuracy"
+
+
+def spec_value(run: Run, name: str, default: Any) -> Any:
+    """A field of the stored spec. Tolerant: a page must open even if an old spec no longer reads."""
+    value = run.spec.get(name) if isinstance(run.spec, dict) else None
+    return default if value is None else value

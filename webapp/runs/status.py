@@ -1,0 +1,226 @@
+"""What a run is doing, said truthfully: from rows alone, and with what to do where something can be done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from . import eta
+from .models import Run
+from .snapshot import Lineage, Snapshot, spec_value
+from .templatetags.figures import duration
+
+SILENT = timedelta(seconds=90)  # without a heartbeat for so long, a worker counts as lost
+_PRESENCE_LIFETIME = 5.0  # seconds that one look into the workers' presence serves all pages of a process
+
+PHASES = {
+    "": "beginning",
+    "drawing": "drawing who lives",
+    "gestation": "in gestation",
+    "cut": "being cut",
+    "growth": "growing",
+    "training": "training",
+    "measuring": "being measured",
+}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One generation in the header: `share` is 0 to 1."""
+
+    label: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Life:
+    """One network under way: what it does just now, and how fast. `silent` says that its worker is not heard from."""
+
+    network: Snapshot
+    phase: str
+    silent: str = ""
+
+    @property
+    def percent(self) -> int:
+        return round(100 * max(0.0, min(1.0, self.network.progress)))
+
+
+@dataclass(frozen=True)
+class Status:
+    """tone: waiting, running, finished, failed, cancelled or lost; it colours the dot and nothing else."""
+
+    tone: str
+    headline: str
+    detail: str = ""
+    advice: str = ""
+    left: str = ""
+    bars: tuple[Bar, ...] = ()
+    lives: tuple[Life, ...] = ()
+    ended: bool = False
+
+
+def status_of(run: Run, lineage: Lineage, now: datetime | None = None) -> Status:
+    """The truth about `run` from its row and its networks' rows."""
+    now = now or timezone.now()
+    teller = {
+        Run.State.QUEUED: _queued,
+        Run.State.RUNNING: _running,
+        Run.State.FINISHED: _finished,
+        Run.State.FAILED: _failed,
+        Run.State.ERRORED: _errored,
+        Run.State.CANCELLED: _cancelled,
+    }[Run.State(run.state)]
+    return teller(run, lineage, now)
+
+
+def bars(run: Run, lineage: Lineage) -> tuple[Bar, ...]:
+    """The ancestor's and each generation's share done."""
+    generations, offspring = int(spec_value(run, "generations", 0)), int(spec_value(run, "offspring", 1))
+    result = []
+    for generation in range(generations + 1):
+        born = [network for network in lineage.networks if network.generation == generation]
+        expected = max(1 if generation == 0 else offspring, len(born))
+        done = sum(min(1.0, n.progress) if n.is_open else 1.0 for n in born)
+        if run.has_ended and born and not any(n.is_open for n in born):
+            expected = len(born)
+        result.append(Bar(f"generation {generation}" if generation else "ancestor", done / expected))
+    return tuple(result)
+
+
+def lives(lineage: Lineage, now: datetime) -> tuple[Life, ...]:
+    found = []
+    for network in lineage.networks:
+        if network.is_living:
+            found.append(Life(network, PHASES.get(network.phase, network.phase), _silence(network, now)))
+    return tuple(found)
+
+
+def _silence(network: Snapshot, now: datetime) -> str:
+    if network.heartbeat_at is None or now - network.heartbeat_at < SILENT:
+        return ""
+    return f"its worker has not been heard from for {duration((now - network.heartbeat_at).total_seconds())}"
+
+
+def _queued(run: Run, lineage: Lineage, now: datetime) -> Status:
+    if run.cancel_requested_at:
+        return Status("waiting", "Cancelling", "It had not begun yet.")
+    before = Run.objects.filter(state=Run.State.QUEUED, created_at__lt=run.created_at).count()
+    detail = f"{before} {'run waits' if before == 1 else 'runs wait'} before it." if before else ""
+    advice = ""
+    if workers_alive() == 0:
+        advice = "No worker is alive at the moment. Your run is safe and starts as soon as one is."
+    return Status("waiting", "Waiting for a worker", detail, advice, bars=bars(run, lineage))
+
+
+def _running(run: Run, lineage: Lineage, now: datetime) -> Status:
+    alive = lives(lineage, now)
+    common = {"bars": bars(run, lineage), "lives": alive}
+    if run.cancel_requested_at:
+        return Status("waiting", "Cancelling", "Networks under way stop at their next step.", **common)  # type: ignore[arg-type]
+    headline, detail = _where(run, lineage)
+    silent = [life for life in alive if life.silent]
+    if alive and len(silent) == len(alive):
+        advice = "Its work is put back and goes on from the last checkpoint; nothing needs to be done."
+        return Status(
+            "lost", headline, f"{detail}; {silent[0].silent}" if detail else silent[0].silent, advice, **common
+        )  # type: ignore[arg-type]
+    left = eta.in_words(eta.seconds_left(run, lineage, now))
+    advice = ""
+    if not alive and any(n.is_open for n in lineage.networks):
+        detail = f"{detail}; waiting for a worker" if detail else "waiting for a worker"
+        if workers_alive() == 0:
+            advice, left = "No worker is alive at the moment. The run goes on as soon as one is.", ""
+    return Status("running", headline, detail, advice, left, **common)  # type: ignore[arg-type]
+
+
+def _where(run: Run, lineage: Lineage) -> tuple[str, str]:
+    """Headline and detail of a run under way, from the networks that are there."""
+    open_ones = [network for network in lineage.networks if network.is_open]
+    generation = max((network.generation for network in open_ones), default=int(run.generation or 0))
+    if generation == 0:
+        if lineage.ancestor is not None and lineage.ancestor.is_measured:
+            return "Making generation 1", ""
+        return "Training the ancestor", ""
+    born = [network for network in lineage.networks if network.generation == generation]
+    done = sum(1 for network in born if not network.is_open)
+    if born and done == len(born):
+        final = generation >= int(spec_value(run, "generations", generation))
+        return ("Choosing the network" if final else f"Making generation {generation + 1}"), ""
+    return f"Growing generation {generation}", f"{done} of {len(born)} offspring done"
+
+
+def _finished(run: Run, lineage: Lineage, now: datetime) -> Status:
+    took = _took(run)
+    reached = max((network.generation for network in lineage.measured), default=0)
+    asked = int(spec_value(run, "generations", reached))
+    detail = f"{_plural(len(lineage.offspring), 'offspring', 'offspring')} in {_plural(reached, 'generation')}"
+    if reached < asked:
+        detail += f" (of {asked}: it stopped early)"
+    return Status(
+        "finished", "Finished", f"{detail}{f', in {took}' if took else ''}", bars=bars(run, lineage), ended=True
+    )
+
+
+def _failed(run: Run, lineage: Lineage, now: datetime) -> Status:
+    advice = "Clone it with other settings, or look into the data set; what was measured until then is below."
+    return Status("failed", "Failed", run.message, advice, bars=bars(run, lineage), ended=True)
+
+
+def _errored(run: Run, lineage: Lineage, now: datetime) -> Status:
+    advice = (
+        "This is not your doing. Clone it to try again; whoever runs this server finds the reason in the worker's log."
+    )
+    return Status("failed", "Stopped by an error", run.message, advice, bars=bars(run, lineage), ended=True)
+
+
+def _cancelled(run: Run, lineage: Lineage, now: datetime) -> Status:
+    kept = len(lineage.measured)
+    detail = (
+        f"{_plural(kept, 'network')} measured until then {'is' if kept == 1 else 'are'} kept." if kept else run.message
+    )
+    return Status("cancelled", "Cancelled", detail, bars=bars(run, lineage), ended=True)
+
+
+def _took(run: Run) -> str:
+    if run.started_at is None or run.finished_at is None:
+        return ""
+    return duration((run.finished_at - run.started_at).total_seconds())
+
+
+def _plural(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+_presence: dict[str, tuple[float, int | None]] = {}
+
+
+def workers_alive() -> int | None:
+    """How many training workers announce themselves; None where that cannot be known. Asked at most every 5 s."""
+    asked, answer = _presence.get("trainers", (float("-inf"), None))
+    if time.monotonic() - asked < _PRESENCE_LIFETIME:
+        return answer
+    answer = _count_trainers()
+    _presence["trainers"] = (time.monotonic(), answer)
+    return answer
+
+
+def _count_trainers() -> int | None:
+    import redis
+
+    from webapp.server import presence
+
+    try:
+        return len(presence.living(settings.REDIS_URL)[presence.TRAINER])
+    except redis.RedisError:
+        return None
+
+
+def progress_share(all_bars: Iterable[Bar]) -> float:
+    """A run's whole progress, 0 to 1: the mean of its generations'."""
+    shares = [bar.share for bar in all_bars]
+    return sum(shares) / len(shares) if shares else 0.0

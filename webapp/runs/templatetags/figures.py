@@ -1,0 +1,100 @@
+"""Figures as people read them. Every page, chart table and sentence writes numbers by these."""
+
+from __future__ import annotations
+
+from django import template
+
+register = template.Library()
+MINUS = "\u2212"
+
+
+def _short(value: float) -> str:
+    """Three significant digits, no exponent: 0.123, 1.23, 12.3, 123."""
+    if value == 0:
+        return "0"
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    if abs(value) < 0.1:
+        digits = 4 if abs(value) < 0.01 else 3
+    return f"{value:.{digits}f}"
+
+
+def _scaled(value: float, units: tuple[str, ...]) -> str:
+    unit = 0
+    while abs(value) >= 999.5 and unit < len(units) - 1:
+        value, unit = value / 1000, unit + 1
+    text = f"{value:.0f}" if unit == 0 else _short(value)
+    return f"{text} {units[unit]}".strip()
+
+
+@register.filter
+def count(value: float | None) -> str:
+    """431080 -> "431 k"; 5700000 -> "5.70 M"."""
+    return "" if value is None else _scaled(float(value), ("", "k", "M", "G"))
+
+
+@register.filter
+def size(value: float | None) -> str:
+    """Bytes in decimal units: 1724320 -> "1.72 MB"."""
+    return "" if value is None else _scaled(float(value), ("B", "kB", "MB", "GB"))
+
+
+@register.filter
+def percent(value: float | None, digits: int = 1) -> str:
+    """A fraction as a percentage: 0.9134 -> "91.3 %"."""
+    return "" if value is None else f"{float(value) * 100:.{digits}f} %"
+
+
+@register.filter
+def milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{_short(float(value))} ms"
+
+
+@register.filter
+def times(value: float | None) -> str:
+    """A ratio: 43.2 -> "43.2×", 5.5 -> "5.5×", 120 -> "120×"."""
+    if value is None:
+        return ""
+    return f"{float(value):.1f}×" if float(value) < 99.95 else f"{float(value):.0f}×"
+
+
+@register.filter
+def points(value: float | None) -> str:
+    """Percentage points with a sign and a true minus: -0.8 -> "−0.8"."""
+    if value is None:
+        return ""
+    rounded = round(float(value), 1)
+    sign = "+" if rounded > 0 else MINUS if rounded < 0 else "±"
+    return f"{sign}{abs(rounded):.1f}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Seconds in words: 40 -> "40 seconds", 400 -> "7 minutes", 9000 -> "2.5 hours"."""
+    if seconds is None:
+        return ""
+    seconds = float(seconds)
+    if seconds < 90:
+        return _plural(max(1, round(seconds)), "second")
+    if seconds < 90 * 60:
+        return _plural(round(seconds / 60), "minute")
+    if seconds < 36 * 3600:
+        hours = round(seconds / 3600, 1)
+        return f"{hours:g} hours"
+    return f"{round(seconds / 86400, 1):g} days"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+@register.filter
+def share(part: float | None, whole: float | None) -> float:
+    """part / whole, between 0 and 1, for bars; 0 where either is unknown."""
+    if not part or not whole:
+        return 0.0
+    return max(0.0, min(1.0, float(part) / float(whole)))
+
+
+@register.filter
+def rounded(value: float | None, digits: int = 1) -> str:
+    return "" if value is None else f"{float(value):.{digits}f}"

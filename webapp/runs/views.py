@@ -1,0 +1,112 @@
+"""Runs: the list, the page of one, and what can be done to it."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from webapp.dispatch import dispatch
+from webapp.teams.access import editor_required, get_object_or_404, team_required
+
+from . import listing, page
+from .addresses import RunUrls
+from .chart import chart_data
+from .lineage_file import lineage_json
+from .models import Run
+
+_LOG_PAGE = 200
+
+
+@require_GET
+@team_required
+def run_list(request: HttpRequest) -> HttpResponse:
+    query = {name: request.GET.get(name, "") for name in ("state", "q")}
+    runs = listing.runs_of(request.team, query)  # type: ignore[attr-defined]
+    shown = Paginator(runs, listing.PAGE).get_page(request.GET.get("page"))
+    context = {
+        "section": "runs",
+        "rows": listing.rows(shown.object_list),
+        "page": shown,
+        "query": query,
+        "states": Run.State.choices,
+        "filtered": any(query.values()),
+    }
+    return render(request, "runs/list.html", context)
+
+
+@require_GET
+@team_required
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    run = _run(request, pk)
+    context = page.run_context(run, RunUrls(run), request.GET.dict())
+    return render(request, "runs/detail.html", {**context, "section": "runs"})
+
+
+@require_GET
+@team_required
+def live(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page's changing parts, for a page that is open."""
+    run = _run(request, pk)
+    return render(request, "runs/_live.html", page.run_context(run, RunUrls(run), request.GET.dict()))
+
+
+@require_GET
+@team_required
+def chart(request: HttpRequest, pk: int) -> JsonResponse:
+    run = _run(request, pk)
+    return JsonResponse(chart_data(run, RunUrls(run), drop=page.View.read(request.GET.dict()).drop))
+
+
+@require_GET
+@team_required
+def log(request: HttpRequest, pk: int) -> HttpResponse:
+    """The whole log, newest first, paged by event number."""
+    run = _run(request, pk)
+    return render(
+        request, "runs/log.html", {**log_context(run, RunUrls(run), request.GET.get("before")), "section": "runs"}
+    )
+
+
+def log_context(run: Run, urls: RunUrls, before: str | None) -> dict[str, object]:
+    number = int(before) if before and before.isascii() and before.isdigit() else None
+    events = page.log(run, _LOG_PAGE, number)
+    older = events[-1]["number"] if len(events) == _LOG_PAGE else None
+    return {"run": run, "urls": urls.plain(), "readonly": urls.readonly, "events": events, "older": older}
+
+
+@require_GET
+@team_required
+def lineage(request: HttpRequest, pk: int) -> JsonResponse:
+    """lineage.json, to keep: the same file that the command line writes."""
+    return lineage_response(_run(request, pk))
+
+
+def lineage_response(run: Run) -> JsonResponse:
+    response = JsonResponse(lineage_json(run), json_dumps_params={"indent": 1})
+    response["Content-Disposition"] = f'attachment; filename="lineage-{run.pk}.json"'
+    return response
+
+
+@require_POST
+@editor_required
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asks the orchestrator to stop; networks under way stop at their next step and what was measured stays."""
+    run = _run(request, pk)
+    asked = Run.objects.filter(pk=run.pk, cancel_requested_at=None).exclude(state__in=Run.ENDED)
+    with transaction.atomic():
+        if asked.update(cancel_requested_at=timezone.now()):
+            run.record("cancelling", by=str(request.user))
+            dispatch("workers.advance", run.pk)
+            messages.success(request, "The run is being cancelled. What was measured until now is kept.")
+        else:
+            messages.info(request, "There is nothing to cancel: the run has ended or is being cancelled already.")
+    return redirect("runs:detail", pk=run.pk)
+
+
+def _run(request: HttpRequest, pk: int) -> Run:
+    return get_object_or_404(request, Run.objects.select_related("dataset", "team", "chosen", "cloned_from"), pk=pk)
