@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from django.conf import settings
-from django.db import models
+import contextlib
+from typing import Any
 
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+from django.db import models, transaction
+
+from webapp.dispatch import dispatch
 from webapp.teams.models import Team
+from webapp.uploads import sha256_of
 
 
 class Dataset(models.Model):
     """Uploaded files are the truth; everything in `report` was found in them by a worker.
 
-    state: uploaded -> inspecting -> ready | refused (problems listed) | errored (our fault, can be retried).
+    state: receiving (its files are being stored) -> uploaded -> inspecting -> ready | refused (problems listed)
+    | errored (our fault). Refused and errored ones can be inspected again.
     """
 
     class State(models.TextChoices):
+        RECEIVING = "receiving", "Being received"
         UPLOADED = "uploaded", "Waiting for inspection"
         INSPECTING = "inspecting", "Being inspected"
         READY = "ready", "Ready"
@@ -26,12 +35,14 @@ class Dataset(models.Model):
     task = models.CharField(max_length=20, default="classification")
     state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
     message = models.TextField(blank=True)  # why refused or errored, one sentence
-    # {"classes": [{"name", "train", "test"}], "images", "channels",
-    #  "sizes": {"minimum": [w, h], "maximum": [w, h], "shared": bool}, "problems": [{"file", "problem"}],
+    # evolution_core's Inspection.to_json() and the samples:
+    # {"classes": [{"name", "train", "validation", "test"}], "images", "channels", "default_input", "fingerprint",
+    #  "sizes": {"minimum": [w, h], "maximum": [w, h], "shared": bool} | None,
+    #  "problems": [{"file", "problem"}], "notes": [{"file", "note"}],
     #  "samples": [{"class", "file": storage name of a PNG}]}
     report = models.JSONField(default=dict, blank=True)
     demo = models.BooleanField(default=False)  # comes from a package, not from a person
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
     claimed_by = models.CharField(max_length=64, blank=True)  # the inspecting worker's claim
     heartbeat_at = models.DateTimeField(null=True, blank=True)
@@ -40,8 +51,84 @@ class Dataset(models.Model):
     class Meta:
         ordering = ["-created_at", "-pk"]
 
+    SETTLED = (State.READY, State.REFUSED, State.ERRORED)
+
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing more happens to it by itself."""
+        return self.state in self.SETTLED
+
+    @property
+    def size(self) -> int:
+        """Bytes of all uploaded files."""
+        return sum(file.size for file in self.files.all())
+
+    @classmethod
+    def receive(cls, *, team: Team, user: Any, name: str, files: list[UploadedFile]) -> Dataset:
+        """Stores the files of one upload and asks for their inspection. Leaves nothing behind when storing fails.
+
+        Files are stored outside any transaction: a large one may take long, and nobody else should wait for it.
+        """
+        dataset = cls.objects.create(team=team, name=name, created_by=user, state=cls.State.RECEIVING)
+        try:
+            for ordinal, file in enumerate(files):
+                DatasetFile.objects.create(
+                    dataset=dataset,
+                    ordinal=ordinal,
+                    original_name=shown_name(file.name or ""),
+                    size=file.size or 0,
+                    sha256=sha256_of(file),
+                    file=file,
+                )
+        except BaseException:
+            dataset.delete_with_files()
+            raise
+        with transaction.atomic():
+            cls.objects.filter(pk=dataset.pk).update(state=cls.State.UPLOADED)
+            dispatch("workers.inspect_dataset", dataset.pk)
+        dataset.refresh_from_db()
+        return dataset
+
+    def inspect_again(self) -> bool:
+        """Puts a refused or errored data set back in the queue; False when it is neither (any more)."""
+        again = Dataset.objects.filter(pk=self.pk, state__in=(self.State.REFUSED, self.State.ERRORED))
+        with transaction.atomic():
+            moved = again.update(state=self.State.UPLOADED, message="", attempts=0, claimed_by="", heartbeat_at=None)
+            if moved:
+                dispatch("workers.inspect_dataset", self.pk)
+        return bool(moved)
+
+    def delete_with_files(self) -> None:
+        """Deletes the rows, then the files. Raises ProtectedError, touching nothing, while runs use it."""
+        samples = [sample["file"] for sample in self.report.get("samples", [])]
+        names = [file.file.name for file in self.files.all()] + [name for name in samples if self.owns(name)]
+        with transaction.atomic():
+            self_pk = self.pk
+            self.delete()
+            transaction.on_commit(lambda: delete_files(self_pk, names))
+
+    def owns(self, name: str) -> bool:
+        """Whether a storage name lies in this data set's own folder."""
+        return name.startswith(f"datasets/{self.pk}/") and ".." not in name
+
+
+def delete_files(pk: int, names: list[str]) -> None:
+    """Deletes stored files, and the folders they leave empty where the storage has folders."""
+    for name in names:
+        default_storage.delete(name)
+    for folder in (f"datasets/{pk}/upload", f"datasets/{pk}/samples", f"datasets/{pk}"):
+        with contextlib.suppress(OSError, NotImplementedError):
+            default_storage.delete(folder)
+
+
+def shown_name(name: str) -> str:
+    """A client's file name, fit to be shown: its last part, without control characters, at most 255 characters."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    cleaned = "".join(character for character in last if character.isprintable()).strip()
+    return cleaned[-255:] or "unnamed"
 
 
 def upload_path(instance: DatasetFile, filename: str) -> str:
@@ -66,3 +153,6 @@ class DatasetFile(models.Model):
 
     class Meta:
         ordering = ["ordinal"]
+
+    def __str__(self) -> str:
+        return self.original_name

@@ -9,4 +9,11 @@ from webapp.datasets import views
 app_name = "datasets"
 urlpatterns = [
     path("", views.dataset_list, name="list"),
+    path("new/", views.upload, name="new"),
+    path("<int:pk>/", views.detail, name="detail"),
+    path("<int:pk>/state/", views.state, name="state"),
+    path("<int:pk>/samples/<int:number>.png", views.sample, name="sample"),
+    path("<int:pk>/rename/", views.rename, name="rename"),
+    path("<int:pk>/inspect/", views.inspect_again, name="inspect"),
+    path("<int:pk>/delete/", views.delete, name="delete"),
 ]

@@ -1,11 +1,115 @@
-"""Data sets."""
+"""Data sets: list, upload, what was found in one, and what can be done with it."""
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from __future__ import annotations
 
-from webapp.teams.access import team_required
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.files.storage import default_storage
+from django.db.models import ProtectedError, Sum
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from webapp.datasets.forms import RenameForm, UploadForm
+from webapp.datasets.models import Dataset
+from webapp.datasets.presentation import context
+from webapp.teams.access import editor_required, get_object_or_404, team_required
 
 
+@require_GET
 @team_required
 def dataset_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "datasets/list.html")
+    datasets = Dataset.objects.filter(team=request.team).annotate(bytes=Sum("files__size"))  # type: ignore[attr-defined]
+    return render(request, "datasets/list.html", {"datasets": datasets.select_related("created_by")})
+
+
+@require_http_methods(["GET", "POST"])
+@editor_required
+def upload(request: HttpRequest) -> HttpResponseBase:
+    """The upload form. Our script asks for JSON, so that a refusal does not lose the files that were chosen."""
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
+    wants_json = request.headers.get("accept", "").startswith("application/json")
+    if form.is_bound and form.is_valid():
+        cleaned = form.cleaned_data
+        dataset = Dataset.receive(
+            team=request.team,  # type: ignore[attr-defined]
+            user=request.user,
+            name=cleaned["name"],
+            files=cleaned["files"],
+        )
+        address = reverse("datasets:detail", args=[dataset.pk])
+        return JsonResponse({"url": address}, status=201) if wants_json else redirect(address)
+    if form.is_bound and wants_json:
+        return JsonResponse({"errors": {field: list(errors) for field, errors in form.errors.items()}}, status=422)
+    page_context = {"form": form, "max_upload": settings.EUSTRESS_MAX_UPLOAD}
+    return render(request, "datasets/new.html", page_context, status=422 if form.is_bound else 200)
+
+
+@require_GET
+@team_required
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    return page(request, get_object_or_404(request, Dataset, pk=pk))
+
+
+def page(request: HttpRequest, dataset: Dataset, *, status: int = 200, **more: Any) -> HttpResponse:
+    more.setdefault("rename_form", RenameForm(instance=dataset))
+    return render(request, "datasets/detail.html", context(dataset) | more, status=status)
+
+
+@require_GET
+@team_required
+def state(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page's changing part, polled while the data set is not settled."""
+    return render(request, "datasets/_state.html", context(get_object_or_404(request, Dataset, pk=pk)))
+
+
+@require_GET
+@team_required
+def sample(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """One sample image. Made by our worker as PNG, and served as nothing else."""
+    dataset = get_object_or_404(request, Dataset, pk=pk)
+    samples = dataset.report.get("samples", [])
+    name = samples[number]["file"] if number < len(samples) else ""
+    if not dataset.owns(name) or not default_storage.exists(name):
+        raise Http404("There is no such sample.")
+    with default_storage.open(name) as file:
+        response = HttpResponse(file.read(), content_type="image/png")
+    response["Cache-Control"] = "private, max-age=3600"
+    response["Content-Disposition"] = 'inline; filename="sample.png"'
+    return response
+
+
+@require_POST
+@editor_required
+def rename(request: HttpRequest, pk: int) -> HttpResponse:
+    dataset = get_object_or_404(request, Dataset, pk=pk)
+    form = RenameForm(request.POST, instance=dataset)
+    if not form.is_valid():
+        dataset.refresh_from_db(fields=["name"])
+        return page(request, dataset, rename_form=form, status=422)
+    Dataset.objects.filter(pk=dataset.pk).update(name=form.cleaned_data["name"])  # a worker may be writing the rest
+    return redirect("datasets:detail", dataset.pk)
+
+
+@require_POST
+@editor_required
+def inspect_again(request: HttpRequest, pk: int) -> HttpResponse:
+    dataset = get_object_or_404(request, Dataset, pk=pk)
+    dataset.inspect_again()
+    return redirect("datasets:detail", dataset.pk)
+
+
+@require_POST
+@editor_required
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    dataset = get_object_or_404(request, Dataset, pk=pk)
+    try:
+        dataset.delete_with_files()
+    except ProtectedError:
+        messages.error(request, f"{dataset} cannot be deleted while runs use it: delete those first.")
+        return redirect("datasets:detail", dataset.pk)
+    messages.success(request, f"{dataset} is deleted, its files too.")
+    return redirect("datasets:list")
