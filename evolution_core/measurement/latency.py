@@ -1,0 +1,79 @@
+"""How long one image takes in ONNX Runtime: batch 1, one thread, networks taking turns."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evolution_core.spec import NetworkError
+
+
+def session(network: bytes | Path | str) -> Any:
+    """An ONNX Runtime session on one CPU thread. Raises NetworkError when the file cannot be run."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3
+    content = network if isinstance(network, bytes) else str(network)
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a dozen exception types and no common base
+        raise NetworkError(f"ONNX Runtime cannot run this network: {str(error).splitlines()[0][:200]}") from None
+
+
+def latency_ms(
+    networks: Mapping[str, bytes | Path | str],
+    *,
+    rounds: int = 60,
+    seconds: float = 3.0,
+    warm_up: float = 0.15,
+) -> dict[str, float]:
+    """Median milliseconds for one image, by name. `networks` are ONNX files or their bytes.
+
+    After a warm-up of `warm_up` seconds each, the networks run in turn, a small burst each, so that a
+    change in the machine's pace meets all of them alike. A network's figure is the median over `rounds`
+    bursts (of a burst's mean time); rounds end early, but not before five, after `seconds` in all.
+    Inputs are zeros: speed does not depend on them. Raises NetworkError when a file cannot be run.
+    """
+    runs = {name: _runner(network) for name, network in networks.items()}
+    burst = {name: max(1, min(200, round(2e-3 / _warm(run, warm_up)))) for name, run in runs.items()}
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    started = time.perf_counter()
+    for turn in range(rounds):
+        for name, run in runs.items():
+            before = time.perf_counter()
+            for _ in range(burst[name]):
+                run()
+            times[name].append((time.perf_counter() - before) / burst[name])
+        if turn >= 4 and time.perf_counter() - started > seconds:
+            break
+    return {name: statistics.median(taken) * 1000.0 for name, taken in times.items()}
+
+
+def _runner(network: bytes | Path | str) -> Any:
+    """A function that runs the network once on one image of zeros."""
+    prepared = session(network)
+    source = prepared.get_inputs()[0]
+    sizes = [1] + [side if isinstance(side, int) and side > 0 else 1 for side in source.shape[1:]]
+    feed = {source.name: np.zeros(sizes, np.float32)}
+    return lambda: prepared.run(None, feed)
+
+
+def _warm(run: Any, seconds: float) -> float:
+    """Run for a while; the fastest single time in seconds."""
+    started = time.perf_counter()
+    best = float("inf")
+    while True:
+        before = time.perf_counter()
+        run()
+        now = time.perf_counter()
+        best = min(best, now - before)
+        if now - started > seconds:
+            return best

@@ -1,0 +1,61 @@
+"""Everything that is measured of one network, at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from .counts import count_bytes, count_parameters, walk
+from .latency import latency_ms
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One network's costs for one image. Latencies in milliseconds, memory in bytes; `layers` as `layer_table`."""
+
+    parameters: int
+    macs: int
+    bytes: int
+    peak_activation_bytes: int
+    latency_ms: float
+    ancestor_latency_ms: float
+    layers: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def speed_up(self) -> float:
+        """How many times faster than the ancestor, measured in the same run."""
+        return self.ancestor_latency_ms / self.latency_ms
+
+
+def measure(
+    model: nn.Module,
+    shape: tuple[int, int, int],
+    ancestor_onnx: bytes | Path | str | None = None,
+    *,
+    onnx: bytes | Path | str | None = None,
+    seconds: float = 3.0,
+) -> Measurement:
+    """Measure `model` on inputs of `shape` (C, H, W), its latency in turns with its ancestor's.
+
+    `ancestor_onnx` is the ancestor's ONNX file or bytes; None means that this network is the ancestor.
+    `onnx` spares the export where it has been made. Raises NetworkError when the network cannot be exported.
+    """
+    from evolution_core.export import export_onnx
+
+    found = walk(model, shape)
+    networks = {"network": onnx if onnx is not None else export_onnx(model, shape)}
+    if ancestor_onnx is not None:
+        networks["ancestor"] = ancestor_onnx
+    times = latency_ms(networks, seconds=seconds)
+    return Measurement(
+        parameters=count_parameters(model),
+        macs=found.macs,
+        bytes=count_bytes(model),
+        peak_activation_bytes=found.peak_bytes,
+        latency_ms=times["network"],
+        ancestor_latency_ms=times.get("ancestor", times["network"]),
+        layers=found.rows,
+    )
