@@ -6,12 +6,13 @@ import contextlib
 import errno
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connections
 
 from webapp.server.demo import start_demo
@@ -34,7 +35,8 @@ class Command(BaseCommand):
             self._run(listener)
             del lock
         except (Trouble, RedisUnable) as trouble:
-            raise CommandError(str(trouble)) from None
+            self.stderr.write(f"eustress: {trouble}")
+            sys.exit(1)
 
     def _run(self, listener: socket.socket) -> None:
         self._prepare_database()
