@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from django.conf import settings
-from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
+
+from webapp.runs.templatetags.figures import size
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -79,7 +80,7 @@ class BodyLimit:
 
 
 def too_large() -> tuple[str, str]:
-    most = filesizeformat(settings.EUSTRESS_MAX_UPLOAD)
+    most = size(settings.EUSTRESS_MAX_UPLOAD)
     return "That is too large", f"One upload may hold at most {most} in all. EUSTRESS_MAX_UPLOAD sets the limit."
 
 

@@ -35,9 +35,6 @@ class NodeModulesFinder(BaseFinder):
             return [str(self.root / name)] if found else []
         return str(self.root / name) if found else None
 
-    def check(self, **kwargs: Any) -> list[Any]:
-        return []
-
 
 class ManifestStorage(CompressedManifestStaticFilesStorage):
     """Names carry a hash of the content, in our ES modules' imports too, so that all may be cached for ever."""

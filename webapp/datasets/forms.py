@@ -8,9 +8,9 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.template.defaultfilters import filesizeformat
 
 from webapp.datasets.models import Dataset, shown_name
+from webapp.runs.templatetags.figures import size as in_words
 
 PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 ARCHIVES = (".tar", ".tgz", ".tar.gz", ".7z", ".rar", ".tar.xz", ".tar.bz2")
@@ -35,15 +35,18 @@ class ManyFilesField(forms.FileField):
 class UploadForm(forms.Form):
     """One data set: a zip, an .npz file, or idx files that belong together."""
 
-    files = ManyFilesField(label="Files", error_messages={"required": "Choose the files of the data set."})
+    # A field may be called like the form's own attribute `files`: Django keeps declared fields apart.
+    files = ManyFilesField(  # type: ignore[assignment]
+        label="Files", error_messages={"required": "Choose the files of the data set."}
+    )
     name = forms.CharField(label="Name", max_length=100, required=False, help_text="Empty: the file’s own name.")
 
     def clean_files(self) -> list[UploadedFile]:
         files: list[UploadedFile] = self.cleaned_data["files"]
         total = sum(file.size or 0 for file in files)
         if total > settings.EUSTRESS_MAX_UPLOAD:
-            most = filesizeformat(settings.EUSTRESS_MAX_UPLOAD)
-            raise forms.ValidationError(f"The files are {filesizeformat(total)} together; at most {most} are allowed.")
+            most = in_words(settings.EUSTRESS_MAX_UPLOAD)
+            raise forms.ValidationError(f"The files are {in_words(total)} together; at most {most} are allowed.")
         kinds = {kind_of(file) for file in files}
         if len(kinds) > 1:
             raise forms.ValidationError("These files are of different kinds; a data set is " + KINDS + ".")

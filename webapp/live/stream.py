@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -13,14 +13,17 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 
 from webapp.live import hub as hubs
+from webapp.live.permission import while_allowed
 from webapp.live.reading import BATCH, Change, events_after, has_ended, living, release_connections
 
 HEARTBEAT = 15.0  # seconds of silence after which a comment keeps proxies from hanging up
 RETRY = 3000  # milliseconds after which a browser comes back
 
 
-def event_stream(request: HttpRequest, run_id: int) -> HttpResponseBase:
-    """The stream of one run; the caller has decided that this person may see it.
+def event_stream(request: HttpRequest, run_id: int, allowed: Callable[[], bool]) -> HttpResponseBase:
+    """The stream of one run; the caller has decided that this person may see it now.
+
+    `allowed` (which may ask the database) is asked again and again: permission can end sooner than the run.
 
     Starts after the number in Last-Event-ID (a browser that comes back) or `?after=`. Outside ASGI a stream would
     block a whole worker: there it answers 501 and the page polls instead.
@@ -28,7 +31,9 @@ def event_stream(request: HttpRequest, run_id: int) -> HttpResponseBase:
     if not isinstance(request, ASGIRequest):
         return HttpResponse("No stream here; ask for events.json instead.", status=501, content_type="text/plain")
     after = _number(request.headers.get("Last-Event-ID") or request.GET.get("after"))
-    response = StreamingHttpResponse(stream(run_id, after), content_type="text/event-stream; charset=utf-8")
+    response = StreamingHttpResponse(
+        while_allowed(stream(run_id, after), allowed), content_type="text/event-stream; charset=utf-8"
+    )
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"  # nginx would hold events back
     return response
@@ -58,7 +63,7 @@ def _number(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else 0
 
 
-async def stream(run_id: int, after: int, heartbeat: float = HEARTBEAT) -> AsyncIterator[bytes]:
+async def stream(run_id: int, after: int, heartbeat: float = HEARTBEAT) -> AsyncGenerator[bytes, None]:
     """Replay, then follow. Subscribes before it replays, so that nothing falls between; numbers tell repeats."""
     reader = hubs.hub()
     subscription = await reader.subscribe(run_id)

@@ -10,18 +10,22 @@ from webapp.live import stream
 from webapp.live.reading import release_connections
 from webapp.runs.models import Run
 from webapp.teams.access import get_object_or_404, team_required
+from webapp.teams.models import Membership
 
 
 @team_required
 async def events(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Server-sent events: `id` is the event's number, `event` its kind, `data` JSON with a sentence for people."""
-    await sync_to_async(_may_watch)(request, pk)
-    return stream.event_stream(request, pk)
+    membership = await sync_to_async(_may_watch)(request, pk)
+    still_member = Membership.objects.filter(pk=membership).exists
+    return stream.event_stream(request, pk, still_member)
 
 
-def _may_watch(request: HttpRequest, pk: int) -> None:
+def _may_watch(request: HttpRequest, pk: int) -> int:
+    """The number of the membership by which this person may watch."""
     try:
         get_object_or_404(request, Run, pk=pk)
+        return request.membership.pk  # type: ignore[attr-defined]
     finally:
         release_connections()
 

@@ -28,7 +28,7 @@ class InvitationForm(forms.Form):
     """Whom to invite, and as what; offers only the roles that the inviter may give."""
 
     email = forms.EmailField(label="E-mail address", max_length=254)
-    role = forms.ChoiceField(label="Role", initial=Membership.Role.EDITOR)
+    role = forms.ChoiceField(label="Role", initial=Membership.Role.EDITOR, widget=forms.RadioSelect)
 
     def __init__(self, *args: Any, inviter: Membership, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
