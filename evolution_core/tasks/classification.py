@@ -67,11 +67,12 @@ def predictions(model: nn.Module, images: Tensor, data: Data, *, batch_size: int
     """The class [N] that `model` names for each uint8 image [N, C, H, W]; the model's mode is restored."""
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     was_training = model.training
+    layout = pixels.layout_for(model, (images.shape[1], images.shape[2], images.shape[3]))
     model.eval()
     try:
         with torch.inference_mode():
             parts = [
-                model(pixels.normalise(batch.to(device), data.mean, data.std)).argmax(1).cpu()
+                model(pixels.normalise(batch.to(device), data.mean, data.std, layout)).argmax(1).cpu()
                 for batch in images.split(batch_size)
             ]
     finally:

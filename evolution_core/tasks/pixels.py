@@ -1,26 +1,48 @@
 """What is done to images on their way into a network: normalising, shifting, mirroring, resizing.
 
 Images are stored as uint8 tensors [N, C, H, W]; networks see float32 of the same shape, (pixel / 255 - mean) / std
-per channel, in the channels-last memory format that convolutions on a processor are fastest with. No function here
-reads a global random state.
+per channel. No function here reads a global random state.
 """
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 _LEAST_SPREAD = 1e-3  # of 1.0; a constant channel has no spread to divide by
 
 
-def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """uint8 [B, C, H, W] -> float32 of the same shape; `mean` and `std` are [C], of pixels scaled to 0..1."""
+def normalise(
+    images: Tensor, mean: Tensor, std: Tensor, layout: torch.memory_format = torch.contiguous_format
+) -> Tensor:
+    """uint8 [B, C, H, W] -> float32 of the same shape; `mean` and `std` are [C], of pixels scaled to 0..1. `layout` is
+    the memory format of the result; see :func:`layout_for`."""
     spread = std.clamp(min=_LEAST_SPREAD)
     scale = (1.0 / (255.0 * spread)).to(images.device)[:, None, None]
     offset = (mean / spread).to(images.device)[:, None, None]
-    layout = torch.channels_last if images.shape[1] > 1 else torch.contiguous_format
     return images.to(torch.float32, memory_format=layout).mul_(scale).sub_(offset)
+
+
+def layout_for(model: nn.Module, shape: tuple[int, int, int]) -> torch.memory_format:
+    """Channels-last if `model` takes images [C, H, W] of `shape` so, else contiguous.
+
+    On a processor, pooling is about ten times faster and training convolutions up to three times when the activations
+    are channels-last, and the format of the first decides for all. A network that views an activation as a matrix
+    without copying it cannot take that format. The model is left as it was.
+    """
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            model(torch.zeros(2, *shape, device=device).to(memory_format=torch.channels_last))
+    except RuntimeError:
+        return torch.contiguous_format
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+    return torch.channels_last
 
 
 def move(images: Tensor, down: Tensor, right: Tensor, mirrored: Tensor | None = None) -> Tensor:

@@ -6,6 +6,7 @@ is believed only if all of that is as expected; otherwise it is left aside, and 
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -101,11 +102,14 @@ class Checkpoint:
         text = json.dumps(about, sort_keys=True)
         content = save(tensors, {"about": text, "digest": _digest(text, tensors)})
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        with open(temporary, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, self.path)
+        try:
+            with open(temporary, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def read(self) -> Saved | None:
         """The content if the file is whole and belongs to this very life; otherwise None, and `reason` says why."""
@@ -131,7 +135,9 @@ class Checkpoint:
             return self._doubt(f"it is no checkpoint of ours ({type(error).__name__})")
 
     def delete(self) -> None:
-        self.path.unlink(missing_ok=True)
+        """Remove the file, and what a process killed while writing may have left beside it."""
+        for path in (self.path, *self.path.parent.glob(f".{glob.escape(self.path.name)}.*.part")):
+            path.unlink(missing_ok=True)
 
     def _doubt(self, reason: str) -> Saved | None:
         self.reason = reason

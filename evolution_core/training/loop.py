@@ -122,6 +122,7 @@ class _Training:
         self.batches = Batches(self.data, self.task, self.spec, phase=self.phase, seed=self.seed, alone=alone)
         self.steps = step_count(self.batches.per_epoch, self.epochs)
         self.device = next(self.model.parameters()).device
+        self.layout = pixels.layout_for(self.model, self.data.shape)
         self.optimizer = Optimizer(self.model, self.spec)
         self.sizes = SizeSchedule(self.model, self.data.shape, self.spec, self.steps, self.teacher)
         self.notices += self.sizes.notices
@@ -205,7 +206,7 @@ class _Training:
         """One step: its loss and how many images it saw."""
         moment = Moment(self.step, self.steps, self.seed, self.phase)
         images, targets = self.batches.at(self.step)
-        images = pixels.normalise(images.to(self.device), self.data.mean, self.data.std)
+        images = pixels.normalise(images.to(self.device), self.data.mean, self.data.std, self.layout)
         reseed(self.seed, self.phase, self.step)
         loss = self._loss(images, targets, moment)
         value = loss.item()

@@ -1,0 +1,146 @@
+"""Tasks and what they do to pictures."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from evolution_core.spec import DataError, SpecError, catalogue
+from evolution_core.tasks import TASKS, pixels, task_for
+from tests.evolution_core.small_world import bars, small, world
+
+
+class Told(nn.Module):
+    """Names the class that its image's first pixel spells out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return torch.eye(4)[(x[:, 0, 0, 0] * 255).round().long()] * self.scale
+
+
+def told(data, answers):
+    """Let the first pixels of the validation images spell out answers."""
+    data.mean, data.std = torch.zeros(1), torch.ones(1)
+    data.validation.images[:, 0, 0, 0] = torch.tensor(answers, dtype=torch.uint8)
+
+
+def test_every_task_of_the_base_networks_is_registered():
+    assert {card.task for card in catalogue.ARCHITECTURES.values()} <= set(TASKS) | {"detection"}
+    assert task_for("classification").metric == "accuracy"
+
+
+def test_an_unknown_task_is_refused_by_name():
+    with pytest.raises(SpecError, match="juggling"):
+        task_for("juggling")
+
+
+def test_accuracy_counts_right_answers_and_balanced_accuracy_counts_classes():
+    data = world(validation=8)
+    data.validation.targets = torch.tensor([0, 0, 0, 0, 0, 0, 1, 2])
+    told(data, [0, 0, 0, 0, 0, 0, 0, 2])
+    result = task_for("classification").evaluate(Told(), data.validation, data, batch_size=3)
+    assert result["accuracy"] == 7 / 8
+    assert result["balanced_accuracy"] == pytest.approx((1 + 0 + 1) / 3)
+
+
+def test_evaluation_is_of_the_first_images_up_to_the_limit():
+    data = world(validation=6)
+    data.validation.targets = torch.zeros(6, dtype=torch.int64)
+    told(data, [0, 0, 1, 1, 1, 1])
+    assert task_for("classification").evaluate(Told(), data.validation, data, limit=4)["accuracy"] == 0.5
+
+
+def test_evaluation_leaves_the_model_as_it_was():
+    data, model = world(), small()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.train()
+    task_for("classification").evaluate(model, data.validation, data)
+    assert model.training
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_evaluation_of_nothing_is_refused():
+    data = world()
+    empty = bars(0)
+    with pytest.raises(DataError, match="no images"):
+        task_for("classification").evaluate(small(), empty, data)
+
+
+def test_chance_is_the_most_frequent_class():
+    data = world(train=10)
+    data.train.targets = torch.tensor([0, 1, 2, 3, 3, 3, 3, 1, 2, 3])
+    assert task_for("classification").chance(data) == 0.5
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
+def test_targets_of_any_integer_type_train(dtype):
+    task = task_for("classification")
+    targets = task.batch(torch.tensor([3, 1, 0], dtype=dtype), torch.tensor([2, 0]))
+    loss = task.loss(torch.zeros(2, 4), targets, nn.Identity())
+    assert targets.tolist() == [0, 3]
+    assert float(loss) == pytest.approx(math.log(4))
+
+
+def test_distillation_is_least_where_the_teacher_is_followed():
+    task = task_for("classification")
+    teacher = torch.tensor([[2.0, 0.0, -1.0, 0.5]])
+    assert float(task.distil(teacher + 3.0, teacher)) == pytest.approx(0.0, abs=1e-6)  # logits have no zero
+    assert float(task.distil(-teacher, teacher)) > 0.5
+
+
+def test_normalising_is_by_channel_and_bears_a_constant_one():
+    images = torch.tensor([0, 255], dtype=torch.uint8).view(1, 2, 1, 1)
+    out = pixels.normalise(images, torch.tensor([0.5, 1.0]), torch.tensor([0.25, 0.0]))
+    assert out.flatten().tolist() == pytest.approx([-2.0, 0.0], abs=1e-4)
+
+
+def test_a_shift_moves_each_image_by_its_own_and_reflects_at_the_edge():
+    images = torch.arange(2 * 25, dtype=torch.uint8).view(2, 1, 5, 5)
+    moved = pixels.move(images, torch.tensor([1, 0]), torch.tensor([0, -2]))
+    assert torch.equal(moved[0, 0, 1:], images[0, 0, :4])
+    assert torch.equal(moved[0, 0, 0], images[0, 0, 1])  # the mirror stands on the outermost row
+    assert torch.equal(moved[1, 0, :, :3], images[1, 0, :, 2:])
+
+
+def test_a_mirrored_image_is_mirrored_before_it_is_shifted():
+    images = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4)
+    moved = pixels.move(images, torch.tensor([0]), torch.tensor([1]), torch.tensor([True]))
+    assert torch.equal(moved[0, 0, :, 1:], images[0, 0].flip(1)[:, :3])
+
+
+@pytest.mark.parametrize("kind", list(catalogue.AUGMENTATIONS))
+def test_every_augmentation_is_fixed_by_its_generator(kind):
+    task, split = task_for("classification"), bars(12, channels=3)
+    draws = [task.augment(split.images, split.targets, kind, torch.Generator().manual_seed(s))[0] for s in (5, 5, 6)]
+    assert torch.equal(draws[0], draws[1])
+    assert torch.equal(draws[0], draws[2]) == (kind == "none")
+    assert draws[0].shape == split.images.shape
+    assert draws[0].dtype == torch.uint8
+
+
+def test_resizing_keeps_the_aspect_and_the_mean():
+    images = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    out = pixels.resize(images, 24)
+    assert out.shape == (2, 3, 24, 36)
+    assert torch.allclose(out.mean((2, 3)), images.mean((2, 3)), atol=0.01)
+
+
+def test_a_network_that_views_its_activations_as_a_matrix_keeps_the_contiguous_format():
+    class Views(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.full = nn.Conv2d(1, 3, 3), nn.Linear(3 * 14 * 14, 4)
+
+        def forward(self, x):
+            return self.full(self.conv(x).view(x.shape[0], -1))
+
+    assert pixels.layout_for(Views(), (1, 16, 16)) == torch.contiguous_format
+    assert pixels.layout_for(small(), (1, 16, 16)) == torch.channels_last
+    data = world()
+    assert 0 <= task_for("classification").evaluate(Views(), data.validation, data)["accuracy"] <= 1
