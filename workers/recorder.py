@@ -154,9 +154,10 @@ class Recorder:
 
     def _progress(self, event: Event) -> None:
         """How far it is: at most one row every two seconds."""
-        if time.monotonic() - self._progress_at < pace.PROGRESS:
+        now = time.monotonic()
+        if now - self._progress_at < pace.PROGRESS:
             return
-        self._progress_at = time.monotonic()
+        self._progress_at = now
         share = float(event.data.get("share") or 0.0)
         changes: dict[str, Any] = {"images_per_second": event.data.get("images_per_second")}
         if event.data.get("phase"):
