@@ -1,0 +1,131 @@
+"""Uploads are looked into by the real engine: accepted with counts and samples, or refused by file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from tests.workers.pictures import CLASSES, picture_zip
+from webapp.datasets.models import Dataset, DatasetFile
+from webapp.runs.models import BaseFile
+from workers import inspections
+from workers.stopping import stopping
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Messages = list[tuple[Any, ...]]
+State = Dataset.State
+
+
+def upload(team: Any, content: bytes, name: str = "shapes.zip") -> Dataset:
+    dataset = Dataset.objects.create(team=team, name="Shapes")
+    file = DatasetFile(dataset=dataset, original_name=name, size=len(content))
+    file.file.save(name, ContentFile(content))
+    return dataset
+
+
+def test_pictures_in_class_folders_are_accepted(team: Any, dispatched: Messages) -> None:
+    dataset = upload(team, picture_zip(each=6))
+    inspections.inspect_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert (dataset.state, dataset.message, dataset.claimed_by, dataset.attempts) == (State.READY, "", "", 0)
+    assert [found["name"] for found in dataset.report["classes"]] == list(CLASSES)
+    assert dataset.report["images"] == 18
+    samples = dataset.report["samples"]
+    assert {sample["class"] for sample in samples} == set(CLASSES)
+    assert default_storage.open(samples[0]["file"]).read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_broken_picture_is_refused_by_name(team: Any, dispatched: Messages) -> None:
+    content = picture_zip(each=6, **{"shapes/circles/broken.jpg": b"this is no picture"})
+    dataset = upload(team, content)
+    inspections.inspect_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == State.REFUSED
+    assert "broken.jpg" in dataset.message
+    assert any("broken.jpg" in problem["file"] for problem in dataset.report["problems"])
+
+
+def test_what_is_no_zip_at_all_is_refused(team: Any, dispatched: Messages) -> None:
+    dataset = upload(team, b"MZ\x90\x00" * 100)
+    inspections.inspect_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == State.REFUSED
+    assert dataset.message
+
+
+def test_runs_that_waited_for_the_data_are_advanced(team: Any, dispatched: Messages, run: Any) -> None:
+    dataset = upload(team, picture_zip(each=4))
+    type(run).objects.update(dataset=dataset)
+    inspections.inspect_dataset(dataset.pk)
+    assert dispatched == [("workers.advance", run.pk)]
+
+
+def test_an_inspection_happens_once(team: Any, dispatched: Messages, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = upload(team, picture_zip(each=4))
+    Dataset.objects.update(state=State.INSPECTING, claimed_by="another")
+    monkeypatch.setattr(inspections, "_inspect", lambda *_: pytest.fail("it must not be inspected twice"))
+    inspections.inspect_dataset(dataset.pk)
+
+
+def test_a_stopping_worker_hands_the_inspection_back(team: Any, dispatched: Messages) -> None:
+    dataset = upload(team, picture_zip(each=4))
+    stopping.set()
+    try:
+        inspections.inspect_dataset(dataset.pk)
+    finally:
+        stopping.clear()
+    dataset.refresh_from_db()
+    assert (dataset.state, dataset.claimed_by, dataset.attempts) == (State.UPLOADED, "", 0)
+
+
+def test_a_bug_is_ours_and_can_be_retried(team: Any, dispatched: Messages, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = upload(team, picture_zip(each=4))
+    monkeypatch.setattr(inspections, "_inspect", lambda *_: 1 / 0)
+    inspections.inspect_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert (dataset.state, dataset.message) == (State.ERRORED, inspections.BUG)
+
+
+def bring(team: Any, kind: str, content: bytes) -> BaseFile:
+    brought = BaseFile(team=team, kind=kind, original_name=f"mine.{kind}", sha256="a" * 64, size=len(content))
+    brought.file.save("mine", ContentFile(content))
+    return brought
+
+
+def test_own_weights_are_counted(team: Any, dispatched: Messages) -> None:
+    import numpy as np
+    from safetensors.numpy import save
+
+    content = save({"conv1.weight": np.zeros((4, 1, 3, 3), np.float32), "conv1.bias": np.zeros(4, np.float32)})
+    brought = bring(team, BaseFile.Kind.WEIGHTS, content)
+    inspections.inspect_base(brought.pk)
+    brought.refresh_from_db()
+    assert brought.state == BaseFile.State.READY
+    assert brought.summary == {"parameters": 40, "tensors": 2}
+
+
+def test_an_own_network_is_traced(team: Any, dispatched: Messages, tmp_path: Path) -> None:
+    from evolution_core.architectures import build
+    from evolution_core.export import export_onnx
+
+    model = build("lenet5", 10, (1, 28, 28))
+    content = export_onnx(model.eval(), (1, 28, 28), tmp_path / "mine.onnx")
+    brought = bring(team, BaseFile.Kind.ONNX, content)
+    inspections.inspect_base(brought.pk)
+    brought.refresh_from_db()
+    assert (brought.state, brought.message) == (BaseFile.State.READY, "")
+    assert brought.summary == {"inputs": [1, 28, 28], "outputs": 10, "parameters": 431_080, "layers": 4}
+
+
+@pytest.mark.parametrize("kind", [BaseFile.Kind.ONNX, BaseFile.Kind.WEIGHTS])
+def test_a_file_of_another_kind_is_refused(team: Any, dispatched: Messages, kind: str) -> None:
+    brought = bring(team, kind, b"nothing of the kind" * 10)
+    inspections.inspect_base(brought.pk)
+    brought.refresh_from_db()
+    assert brought.state == BaseFile.State.REFUSED
+    assert brought.message
