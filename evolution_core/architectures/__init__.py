@@ -1,8 +1,9 @@
 """The base networks: a registry by decorator, each entry bound to its card in the catalogue."""
 
-from . import alexnet, lenet  # noqa: F401  (registered on import)
+from . import alexnet, darknet, lenet, mobilenet, resnet, vgg  # noqa: F401  (registered on import)
 from .layers import LocalResponseNorm, is_leaf
-from .registry import Architecture, architecture, build, check_fit, default_input, get, names
+from .registry import Architecture, architecture, build, check_fit, get, names
+from .weights import load_weights
 
 __all__ = [
     "Architecture",
@@ -10,8 +11,8 @@ __all__ = [
     "architecture",
     "build",
     "check_fit",
-    "default_input",
     "get",
     "is_leaf",
+    "load_weights",
     "names",
 ]

@@ -49,3 +49,9 @@ class AlexNet(nn.Module):
 def alexnet_small(classes: int, shape: Shape, width: float = 1.0) -> nn.Module:
     """conv1 96@5 stride 1 and full layers of 1024, the rest as published: 5,726,602 parameters at 32x32x3, K = 10."""
     return AlexNet(classes, shape, width, kernel=5, stride=1, padding=2, full=1024)
+
+
+@architecture("alexnet", head="fc8")
+def alexnet(classes: int, shape: Shape, width: float = 1.0) -> nn.Module:
+    """conv1 96@11 stride 4 and full layers of 4096: 60,965,224 parameters at 227x227x3, K = 1000."""
+    return AlexNet(classes, shape, width, kernel=11, stride=4, padding=0, full=4096)

@@ -22,18 +22,24 @@ MAXIMUM_OUTPUTS = 10_000
 
 @dataclass(frozen=True)
 class Architecture:
-    """A registered base network. `head` names its last layer, `gain` the spread of its first weights."""
+    """A registered base network. `head` names its last layer, `gain` the spread of its first weights.
+
+    `aliases` gives other names under which its trained layers are in circulation: theirs -> ours.
+    """
 
     card: ArchitectureCard
     factory: Factory
     head: str
     gain: float
+    aliases: Callable[[], dict[str, str]]
 
 
 _registry: dict[str, Architecture] = {}
 
 
-def architecture(name: str, *, head: str, gain: float = math.sqrt(2.0)) -> Callable[[Factory], Factory]:
+def architecture(
+    name: str, *, head: str, gain: float = math.sqrt(2.0), aliases: Callable[[], dict[str, str]] = dict
+) -> Callable[[Factory], Factory]:
     """Decorator: bind a factory to the card `name` of the catalogue.
 
     The factory takes (classes, shape (C, H, W), width multiplier) and returns a module that
@@ -44,7 +50,7 @@ def architecture(name: str, *, head: str, gain: float = math.sqrt(2.0)) -> Calla
     def bind(factory: Factory) -> Factory:
         if name in _registry:
             raise ValueError(f"the architecture {name!r} is registered twice")
-        _registry[name] = Architecture(ARCHITECTURES[name], factory, head, gain)
+        _registry[name] = Architecture(ARCHITECTURES[name], factory, head, gain, aliases)
         return factory
 
     return bind
@@ -114,11 +120,3 @@ def check_fit(card: ArchitectureCard, classes: int, shape: Shape) -> None:
         raise NetworkError(
             f"{card.label} needs image sizes in multiples of {card.size_multiple} pixels, not {width}x{height}"
         )
-
-
-def default_input(card: ArchitectureCard | None, data_size: int) -> int:
-    """The input size for data whose own default is `data_size`: the card's own where that is too small for it."""
-    if card is None:
-        return data_size
-    size = data_size if data_size >= card.minimum_size else card.reference_input[1]
-    return math.ceil(size / card.size_multiple) * card.size_multiple

@@ -89,7 +89,8 @@ class Folder:
 
     def __init__(self, root: Path, limits: Limits):
         self.root, self.label = root, root.name
-        self.names, self.folders = [], []
+        self.names: list[str] = []
+        self.folders: list[str] = []
         seen: set[str] = set()
         for where, inner, found in os.walk(root, followlinks=True):
             real = os.path.realpath(where)
@@ -130,7 +131,8 @@ class Uploads:
                 raise DataError("was uploaded twice", name)
             if not is_junk(name):
                 self.paths[name] = Path(path)
-        self.names, self.folders = sorted(self.paths), []
+        self.names = sorted(self.paths)
+        self.folders: list[str] = []
         self.label = self.names[0] if len(self.names) == 1 else f"{len(self.names)} files"
 
     def open(self, name: str) -> BufferedReader:

@@ -50,17 +50,13 @@ def load(
 
 
 def input_shape(spec: RunSpec, inspection: Inspection) -> tuple[int, int, int]:
-    """Channels, height, width: the spec's size, else the data's own, else the base network's where that is too small.
-
-    Sizes that the base network's strides do not divide are rounded up to the next one.
-    """
+    """Channels, height, width: the spec's size, else the data's own, or more where the base network needs it."""
     card = ARCHITECTURES.get(spec.architecture)
     size = spec.input_size
     if size is None:
         size = inspection.default_input
         if card is not None:
-            size = size if size >= card.minimum_size else card.reference_input[1]
-            size = -(-size // card.size_multiple) * card.size_multiple
+            size = card.default_size(size)
     return inspection.channels, size, size
 
 

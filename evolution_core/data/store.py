@@ -40,10 +40,8 @@ def open_store(folder: Path) -> Store | None:
     """The store in `folder`, mapped copy-on-write, or None when there is none (or not a whole one)."""
     try:
         document = json.loads((folder / _DOCUMENT).read_text())
-        images, labels, parts = (
-            np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False)
-            for name, mode in (("images", "c"), ("labels", None), ("parts", None))
-        )
+        images = np.load(folder / "images.npy", mmap_mode="c", allow_pickle=False)
+        labels, parts = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("labels", "parts"))
     except (OSError, ValueError):
         return None
     if not len(images) == len(labels) == len(parts) == document.get("images"):
