@@ -119,7 +119,8 @@ def _unique_in_order(parts: list[Tensor]) -> Tensor:
 
 def _protected(ledger: Ledger, numbering: Tensor) -> tuple[Tensor, dict[int, str]]:
     n = int(numbering.max()) + 1 if numbering.numel() else 0
-    protected, reasons = torch.zeros(n, dtype=torch.bool), {}
+    protected = torch.zeros(n, dtype=torch.bool)
+    reasons: dict[int, str] = {}
     if ledger.reasons:
         labels = torch.tensor(list(ledger.reasons))
         for cluster, reason in zip(numbering[ledger.resolve(labels)].tolist(), ledger.reasons.values(), strict=True):
@@ -203,7 +204,7 @@ def _tensors(trace: Trace, graph: fx.Graph) -> dict[str, TensorInfo]:
     used = {str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")}
     persistent = set(trace.model.state_dict())
     parameters = {name for name, _ in trace.model.named_parameters(remove_duplicate=False)}
-    result = {}
+    result: dict[str, TensorInfo] = {}
     for name, canonical in trace.names.items():
         if not any(name == target or name.startswith(f"{target}.") for target in used):
             continue

@@ -78,7 +78,20 @@ def _name(node: fx.Node, world: World) -> str:
 
 
 _SHAPED = frozenset(
-    ["view", "reshape", "expand", "broadcast_to", "zeros", "ones", "full", "new_zeros", "new_ones", "new_full", "_reshape_alias", "repeat"]
+    [
+        "view",
+        "reshape",
+        "expand",
+        "broadcast_to",
+        "zeros",
+        "ones",
+        "full",
+        "new_zeros",
+        "new_ones",
+        "new_full",
+        "_reshape_alias",
+        "repeat",
+    ]
 )
 
 
@@ -108,8 +121,8 @@ def _shaped(node: fx.Node, world: World, expected: Tensor) -> Iterator[Candidate
 def _unflattened(node: fx.Node, world: World, expected: Tensor) -> Iterator[Candidate]:
     """One dimension into several: the several sizes are what is expected there."""
     if node.op == "call_module":
-        module = world.clusters.movers[str(node.target)]
-        dim, count = module.dim, len(module.unflattened_size)  # type: ignore[arg-type]
+        module: Any = world.clusters.movers[str(node.target)]
+        dim, count = module.dim, len(module.unflattened_size)
     else:
         original_call = original(node)
         dim, sizes = original_call.get(1, "dim"), original_call.get(2, "sizes")
@@ -136,7 +149,7 @@ def _padded(node: fx.Node, world: World) -> Iterator[Candidate]:
     axes = world.clusters.axes.get(node.name)
     call = original(node)
     if node.op == "call_module":
-        module = world.clusters.movers[str(node.target)]
+        module: Any = world.clusters.movers[str(node.target)]
         amounts, value, mode = module.padding, getattr(module, "value", 0.0), "constant"
     else:
         amounts, mode, value = call.get(1, "pad"), call.get(2, "mode", "constant"), call.get(3, "value")

@@ -163,10 +163,11 @@ class ClusterMap:
     # -- costs, of the network that `alive` would leave
 
     def cost(self, resource: str, alive: Tensor | None = None) -> int:
-        """clusters, parameters, macs (one image, one multiply-add = 1) or bytes (of the saved tensors)."""
+        """clusters (those that can be cut), parameters, macs (one image, one multiply-add = 1) or bytes (of the saved
+        tensors, buffers too)."""
         alive = self.everyone() if alive is None else alive
         if resource == "clusters":
-            return int(alive.sum())
+            return int((alive & ~self.protected).sum())
         living = _extended(alive)
         if resource == "macs":
             layers = sum(self._numel(name, living) * positions for name, positions in self.work)

@@ -204,6 +204,11 @@ def _permutation(index: Tensor, shape: tuple[int, ...]) -> tuple[int, ...] | Non
     return tuple(axes) if torch.equal(whole, index) else None
 
 
+def words(text: str) -> tuple[str, ...]:
+    """Names separated by white space."""
+    return tuple(text.split())
+
+
 Rule = Callable[[Call], Any]
 RULES: dict[str, tuple[str, Rule]] = {}  # canonical name -> (kind, rule)
 

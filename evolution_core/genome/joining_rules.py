@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from .flows import Call, Flow, flows_in, map_flows, rule
+from .flows import Call, Flow, flows_in, map_flows, rule, words
 from .ledger import FIXED, Ledger
 
-_FUNCTIONS = ["relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "prelu_scalar", "elu", "elu_", "selu", "celu", "gelu", "silu", "mish", "softplus", "softsign", "hardswish", "hardsigmoid", "hardtanh", "hardtanh_", "tanh", "tanh_", "sigmoid", "sigmoid_", "logsigmoid", "tanhshrink", "softshrink", "hardshrink", "threshold", "rrelu", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "square", "abs", "abs_", "absolute", "neg", "negative", "sign", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "erf", "erfc", "ceil", "floor", "round", "trunc", "frac", "reciprocal", "clamp", "clamp_", "clamp_min", "clamp_max", "clip", "nan_to_num", "dropout", "dropout_", "feature_dropout", "alpha_dropout", "pow", "pow_", "logit", "deg2rad", "add", "add_", "iadd", "sub", "sub_", "isub", "mul", "mul_", "imul", "div", "div_", "truediv", "itruediv", "floordiv", "true_divide", "divide", "multiply", "subtract", "maximum", "minimum", "fmax", "fmin", "atan2", "remainder", "mod", "fmod", "lerp", "where", "masked_fill", "masked_fill_", "addcmul", "addcdiv", "hypot", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_not", "and_", "or_", "xor", "invert", "pos", "isnan", "isfinite", "__add__", "__radd__", "__iadd__", "__sub__", "__rsub__", "__isub__", "__mul__", "__rmul__", "__imul__", "__truediv__", "__rtruediv__", "__pow__", "__neg__", "float", "double", "half", "bfloat16", "to", "type", "type_as", "contiguous", "clone", "detach", "requires_grad_", "zeros_like", "ones_like", "full_like"]
-_MODULES = ["ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Softplus", "Softsign", "Hardswish", "Hardsigmoid", "Hardtanh", "Tanh", "Sigmoid", "LogSigmoid", "Tanhshrink", "Softshrink", "Hardshrink", "Threshold", "RReLU", "Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"]
+_FUNCTIONS = words(
+    """
+    relu relu_ relu6 leaky_relu leaky_relu_ prelu_scalar elu elu_ selu celu gelu silu mish softplus softsign
+    hardswish hardsigmoid hardtanh hardtanh_ tanh tanh_ sigmoid sigmoid_ logsigmoid tanhshrink softshrink
+    hardshrink threshold rrelu exp expm1 log log1p log2 log10 sqrt rsqrt square abs abs_ absolute neg negative
+    sign sin cos tan asin acos atan sinh cosh erf erfc ceil floor round trunc frac reciprocal clamp clamp_
+    clamp_min clamp_max clip nan_to_num dropout dropout_ feature_dropout alpha_dropout pow pow_ logit deg2rad
+    add add_ iadd sub sub_ isub mul mul_ imul div div_ truediv itruediv floordiv true_divide divide multiply
+    subtract maximum minimum fmax fmin atan2 remainder mod fmod lerp where masked_fill masked_fill_ addcmul
+    addcdiv hypot eq ne lt le gt ge logical_and logical_or logical_not and_ or_ xor invert pos isnan isfinite
+    __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ __rmul__ __imul__ __truediv__ __rtruediv__
+    __pow__ __neg__ float double half bfloat16 to type type_as contiguous clone detach requires_grad_
+    zeros_like ones_like full_like
+    """
+)
+_MODULES = words(
+    """
+    ReLU ReLU6 LeakyReLU ELU SELU CELU GELU SiLU Mish Softplus Softsign Hardswish Hardsigmoid Hardtanh Tanh
+    Sigmoid LogSigmoid Tanhshrink Softshrink Hardshrink Threshold RReLU Identity Dropout Dropout1d Dropout2d
+    Dropout3d AlphaDropout FeatureAlphaDropout
+    """
+)
 
 
 def join(ledger: Ledger, flows: list[Flow]) -> Tensor:
@@ -108,7 +130,7 @@ def prelu(call: Call) -> object:
 @rule("gate", "glu", "GLU")
 def glu(call: Call) -> object:
     """The first half gated by the second, along `dim`: halves are joined pairwise."""
-    dim = call.module.dim if call.module is not None else call.arg(1, "dim", -1)
+    dim: Any = call.module.dim if call.module is not None else call.arg(1, "dim", -1)
     x = call.input
     first, second = x.labels.chunk(2, dim)
     call.ledger.unite(first, second)

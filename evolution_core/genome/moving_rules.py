@@ -8,11 +8,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .flows import Call, Flow, flows_in, map_flows, rule
+from .flows import Call, Flow, flows_in, map_flows, rule, words
 from .layer_rules import protect_all
 
-_MOVERS = ["view", "reshape", "flatten", "unflatten", "ravel", "permute", "transpose", "transpose_", "t", "swapaxes", "swapdims", "movedim", "moveaxis", "adjoint", "squeeze", "unsqueeze", "squeeze_", "unsqueeze_", "expand", "expand_as", "broadcast_to", "view_as", "reshape_as", "repeat", "tile", "repeat_interleave", "chunk", "split", "split_with_sizes", "tensor_split", "unbind", "narrow", "select", "getitem", "__getitem__", "cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack", "roll", "flip", "fliplr", "flipud", "rot90", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "unfold", "index_select", "diagonal"]
-_MOVING_MODULES = ["Flatten", "Unflatten", "PixelShuffle", "PixelUnshuffle", "ChannelShuffle", "Unfold"]
+_MOVERS = words(
+    """
+    view reshape flatten unflatten ravel permute transpose transpose_ t swapaxes swapdims movedim moveaxis
+    adjoint squeeze unsqueeze squeeze_ unsqueeze_ expand expand_as broadcast_to view_as reshape_as repeat tile
+    repeat_interleave chunk split split_with_sizes tensor_split unbind narrow select getitem __getitem__ cat
+    concat concatenate stack hstack vstack dstack column_stack roll flip fliplr flipud rot90 pixel_shuffle
+    pixel_unshuffle channel_shuffle native_channel_shuffle unfold index_select diagonal
+    """
+)
+_MOVING_MODULES = words(
+    """
+    Flatten Unflatten PixelShuffle PixelUnshuffle ChannelShuffle Unfold
+    """
+)
 
 
 def execute(call: Call, put: Callable[[Flow], Tensor]) -> Any:

@@ -206,7 +206,7 @@ def _run(candidate: Candidate, world: World, tensors: dict[fx.Node, Any], *, old
             result = _call(candidate.op, module or candidate.target, _tree(args, change), _tree(kwargs, change))
             if candidate.select is not None:
                 result = result.index_select(*candidate.select)
-        except Exception:  # not a possible spelling for these shapes, or no integer kernel
+        except Exception:  # noqa: S112  (not a possible spelling for these shapes, or no integer kernel)
             continue
         return _tree(result, lambda part: part.round().long() if isinstance(part, Tensor) else part)
     return None

@@ -85,7 +85,10 @@ def batch_norm_scale(model: nn.Module, clusters: ClusterMap, threshold: float = 
         name = f"{node.target}.weight"
         if clusters.kinds.get(node.name) == "normalisation" and clusters.owners.get(name):
             scales[name] = model.get_parameter(name).detach().abs()
-    found, known = l2_norm(model, clusters), gather(clusters, {name: torch.ones_like(v) for name, v in scales.items()})
+    found, known = (
+        l2_norm(model, clusters, 0.0),
+        gather(clusters, {name: torch.ones_like(v) for name, v in scales.items()}),
+    )
     gammas = gather(clusters, scales)
     for layer in clusters.layers:
         if bool((known[layer.clusters] > 0).all()):
@@ -96,7 +99,8 @@ def batch_norm_scale(model: nn.Module, clusters: ClusterMap, threshold: float = 
 def taylor_strength(
     model: nn.Module, clusters: ClusterMap, batches: list[tuple[Tensor, object]], loss: Callable[..., Tensor]
 ) -> Tensor:
-    """[n] |sum of w * dL/dw| over each cluster, averaged over batches (arXiv 1611.06440, on weights: our formalisation).
+    """[n] |sum of w * dL/dw| over each cluster, averaged over batches (arXiv 1611.06440; on weights: our
+    formalisation).
 
     `loss(outputs, targets, model)` is the task's. The model's gradients are left empty; its mode and its batch-norm
     statistics as they were.

@@ -54,7 +54,7 @@ def _visit(trace: Trace, node: fx.Node) -> Any:
     if node.op == "placeholder":
         return fixed(value)
     if node.op == "get_attr":
-        found = attribute(trace.model, node.target) if not _is_stand_in(trace, node) else None
+        found = attribute(trace.model, str(node.target)) if not _is_stand_in(trace, node) else None
         return trace.source(str(node.target)) if isinstance(found, Tensor) else fixed(value)
     args, kwargs = _resolved(trace, node.args), _resolved(trace, node.kwargs)
     if node.op == "output":
@@ -63,7 +63,7 @@ def _visit(trace: Trace, node: fx.Node) -> Any:
         return None
     module = None
     if node.op == "call_module":
-        module = trace.stand_ins.get(node.target) or attribute(trace.model, node.target)
+        module = trace.stand_ins.get(str(node.target)) or attribute(trace.model, str(node.target))
     name = canonical_name(node, module)
     if name in ("getitem", "__getitem__") and not isinstance(args[0], Flow):
         return value if not flows_in(args[0]) else args[0][args[1]]

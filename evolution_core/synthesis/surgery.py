@@ -165,7 +165,9 @@ def set_dropout_rates(model: nn.Module, rates: Mapping[str, float]) -> None:
 
 def _rewritten(graph: fx.Graph, rewriting: Rewriting, root: nn.Module) -> tuple[fx.Graph, dict[str, Tensor]]:
     """A copy of the graph with the changes in it, and the index buffers that it needs: get_attr node -> numbers."""
-    result, copies, added = fx.Graph(), {}, {}
+    result = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    added: dict[str, Tensor] = {}
     for node in graph.nodes:
         change = rewriting.changes.get(node.name)
         if change is None:
