@@ -129,6 +129,14 @@ class ClusterMap:
         alive = self.everyone() if alive is None else alive
         return {layer.name: int(alive[layer.clusters].sum()) for layer in self.layers}
 
+    def genes(self) -> dict[str, tuple[int, ...]]:
+        """Gene tags: for each layer, which of the ancestor's clusters of that layer its clusters are."""
+        starts, start = {}, 0
+        for name, count in (self.ancestry.counts if self.ancestry else self.counts()).items():
+            starts[name] = start
+            start += count
+        return {x.name: tuple((self.tags[x.clusters] - starts[x.name]).tolist()) for x in self.layers}
+
     def everyone(self) -> Tensor:
         """[n] all alive."""
         return torch.ones(self.n, dtype=torch.bool)
