@@ -6,7 +6,7 @@ from django.db import transaction
 
 from evolution_core.records import ANCESTOR, NetworkRecord
 from webapp.networks.models import Network
-from webapp.runs.models import Run
+from webapp.runs.models import BaseFile, Run
 from workers import materials, orchestrator
 from workers.claims import Claim, patiently
 from workers.recorder import is_over, work
@@ -36,7 +36,7 @@ def _test(run: Run, claim: Claim) -> None:
     assert run.chosen is not None
     folder = materials.run_folder(run)
     materials.restore(run, folder)
-    data = materials.data_for(run)
+    data = materials.data_for(run, materials.brought_file(run, BaseFile.Kind.ONNX, run.run_spec.own), claim.check)
     tested = {}
     for network in run.networks.filter(name__in=[ANCESTOR, run.chosen.name], state=Network.State.MEASURED):
         record = NetworkRecord.from_json(network.record)

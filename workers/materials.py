@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,32 +110,34 @@ def cache_folder(dataset: Dataset) -> Path:
 _loaded: dict[tuple, Data] = {}  # the last data set that this process trained on
 
 
-def data_for(run: Run) -> Data:
-    """The run's data, read once a process and cached on disk. Raises :class:`evolution_core.spec.DataError`."""
-    from evolution_core.data import Inspection, load  # PyTorch: only where it is needed
+def data_for(run: Run, own: Path | None, check: Callable[[], None]) -> Data:
+    """The run's data, read once a process and cached on disk, in the shape that an own network takes.
+
+    `check` is called every hundred images while they are read for the first time; what it raises ends the reading.
+    Raises DataError when they cannot be used after all, NetworkError when `own` cannot be read.
+    """
+    from evolution_core.data import Inspection, input_shape, load  # PyTorch: only where it is needed
 
     spec = run.run_spec
-    shape = _own_shape(run)
-    key = (run.dataset_id, spec.architecture, shape, spec.input_size, spec.limit, spec.validation_share, spec.seed)
+    inspection = Inspection.from_json(run.dataset.report)
+    shape = input_shape(spec, inspection)
+    if own is not None:
+        from evolution_core.architectures.onnx_import import load_onnx
+
+        shape = load_onnx(own, size=shape[1]).shape
+    key = (run.dataset_id, shape, spec.limit, spec.validation_share, spec.seed)
     if key not in _loaded:
         _loaded.clear()
+        cache = cache_folder(run.dataset)
         _loaded[key] = load(
             source(run.dataset),
             spec=spec,
-            cache=cache_folder(run.dataset),
-            inspection=Inspection.from_json(run.dataset.report),
+            cache=cache,
+            inspection=inspection,
             shape=shape,
+            progress=lambda _done, _total: check(),
         )
     return _loaded[key]
-
-
-def _own_shape(run: Run) -> tuple[int, int, int] | None:
-    """The (channels, height, width) that a run's own network takes; None for the catalogue's."""
-    if run.run_spec.own is None:
-        return None
-    brought = BaseFile.objects.filter(team=run.team_id, kind=BaseFile.Kind.ONNX, sha256=run.run_spec.own).first()
-    sides = brought.summary.get("inputs") if brought is not None else None
-    return (sides[0], sides[1], sides[2]) if sides else None
 
 
 def brought_file(run: Run, kind: str, digest: str | None) -> Path | None:

@@ -7,27 +7,25 @@ worker goes on to the same bits.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from evolution_core.records import NetworkRecord, Plan, read_json
+from evolution_core.events import Event
+from evolution_core.lineage import read_record
+from evolution_core.records import NetworkRecord, Plan
 from evolution_core.spec import EustressError
 from webapp.dispatch import dispatch
 from webapp.networks.models import Network
 from webapp.runs.models import BaseFile, Run
 from workers import materials, orchestrator, pace
 from workers.claims import Cancelled, Claim, ClaimLost, Interrupted, patiently
-
-if TYPE_CHECKING:
-    from evolution_core.events import Event
 
 log = logging.getLogger(__name__)
 
@@ -104,16 +102,22 @@ def _live(network: Network, claim: Claim) -> None:
     from evolution_core.life import Life  # PyTorch: only where it is needed
 
     run, folder = network.run, materials.run_folder(network.run)
-    recorder = Recorder(run, network, claim, folder)
     with materials.alone(folder, network.name):
         materials.restore(run, folder)
+        recorder = Recorder(run, network, claim, folder)
+        if known := read_record(
+            folder, network.name
+        ):  # an earlier attempt died between the engine's last word and ours
+            recorder.follow([Event(known.status, network.name, {"record": known.to_json()})])
+            return
         spec = run.run_spec
+        own = materials.brought_file(run, BaseFile.Kind.ONNX, spec.own)
         life = Life(
             spec,
             plan_of(network),
-            materials.data_for(run),
+            materials.data_for(run, own, claim.check),
             folder,
-            own=materials.brought_file(run, BaseFile.Kind.ONNX, spec.own),
+            own=own,
             weights=materials.brought_file(run, BaseFile.Kind.WEIGHTS, spec.weights),
             threads=1,
         )
@@ -169,8 +173,9 @@ class Recorder:
 
     def _refused(self, event: Event) -> None:
         """The surgery could not be proven: this network ends, the run goes on."""
-        record = NetworkRecord.from_json(read_json(self.folder / f"{self.network.name}.json"))
-        self._end(Network.State.REFUSED, event.kind, record, message=record.message, **event.data)
+        record = read_record(self.folder, self.network.name)
+        assert record is not None
+        self._end(Network.State.REFUSED, event.kind, record, message=record.message)
 
     def _measured(self, event: Event) -> None:
         record = NetworkRecord.from_json(event.data["record"])
@@ -199,7 +204,7 @@ class Recorder:
     @patiently
     def _end(self, state: str, kind: str, record: NetworkRecord, **changes: Any) -> None:
         """The network's last change: state, record and event together, or nothing."""
-        reason = {"reason": changes.pop("reason")} if "reason" in changes else {}
+        told = brief(record) if record.is_measured else {"reason": record.message}
         with transaction.atomic():
             orchestrator.lock(self.run.pk)  # the run first, everywhere: two that wait for each other would never end
             self.claim.write(
@@ -212,7 +217,7 @@ class Recorder:
                 heartbeat_at=None,
                 **changes,
             )
-            self.run.record(kind, network=self.network, **(reason or brief(record)))
+            self.run.record(kind, network=self.network, **told)
             if state == Network.State.MEASURED:
                 dispatch("workers.export_onnx", self.network.pk)
 
@@ -236,11 +241,12 @@ def brief(record: NetworkRecord) -> dict[str, Any]:
     }
 
 
-def fingerprint(kind: str, data: dict[str, Any]) -> str:
-    return f"{kind} {json.dumps(data, sort_keys=True)}"
+def fingerprint(kind: str, data: dict[str, Any]) -> tuple[Any, ...]:
+    """What makes an event of one life the same as another: all but epochs and notes happen once."""
+    return (kind, data.get("phase"), data.get("epoch")) if kind == "epoch" else (kind, data.get("message"))
 
 
-def _fingerprints(network: Network) -> Iterable[str]:
-    """What earlier attempts told of this network. The engine tells a resumed life's beginning again, word for word."""
-    rows = network.events.exclude(kind="progress").values_list("kind", "data")
+def _fingerprints(network: Network) -> Iterable[tuple[Any, ...]]:
+    """What earlier attempts told of this network. The engine tells a resumed life's beginning again."""
+    rows = network.events.exclude(kind__in=["progress", "lost"]).values_list("kind", "data")
     return (fingerprint(kind, data) for kind, data in rows)
