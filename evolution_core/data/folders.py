@@ -44,12 +44,13 @@ class ClassFolders:
         pictures = [name for name in files.names if is_picture(name)]
         self._note_others([name for name in files.names if not is_picture(name)])
         depth = _wrapping(pictures, files.folders)
+        loose = [name for name in pictures if name.count("/") < depth]  # beside the wrapping folders
+        pictures = [name for name in pictures if name.count("/") >= depth]
         cut = [name.split("/")[depth:] for name in pictures]
         split = _has_parts(cut)
         if cut and not split and all(path[0].lower() in _PARTS for path in cut):
             self.findings.problem(files.label, "holds no folder 'train' with a folder for each class")
         rows: list[tuple[int, str, str]] = []  # part, class, file
-        loose: list[str] = []
         for name, path in zip(pictures, cut, strict=True):
             part = _PARTS.get(path[0].lower()) if split else TRAIN
             inner = path[1:] if split else path

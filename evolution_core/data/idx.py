@@ -139,7 +139,7 @@ def read_idx(files: Files, limits: Limits) -> ArrayReader:
     counted, classes = number_classes(
         np.concatenate(values), parts, lambda index: pairs[owners[index]][1].name, findings
     )
-    if not findings.problems:
+    if classes or not findings.problems:
         check_classes(classes, findings, files.label)
     return ArrayReader(arrays, counted, classes, findings)
 

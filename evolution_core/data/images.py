@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from evolution_core.spec import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "WEBP", "TIFF")
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 _GRAY = {"1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"}
 
 

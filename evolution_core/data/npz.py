@@ -113,7 +113,7 @@ def read_npz(files: Files, name: str, limits: Limits) -> ArrayReader:
     counted, classes = _number(
         np.concatenate(labels), parts, named, lambda index: pairs[owners[index]][2].key, findings, name
     )
-    if not findings.problems:
+    if classes or not findings.problems:
         check_classes(classes, findings, name)
     return ArrayReader(arrays, counted, classes, findings)
 

@@ -1,0 +1,171 @@
+"""Archives and files that mean harm: refused in a sentence, and nothing is written outside the cache."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+
+from evolution_core.data import Limits, inspect, load
+from evolution_core.spec import DataError, RunSpec
+from tests.evolution_core.pictures import class_files, encoded, write_folder, write_zip
+
+
+def problem(source, **limits) -> str:
+    found = inspect(source, limits=Limits(**limits))
+    assert found.fatal
+    return " | ".join(f"{file}: {sentence}" for file, sentence in found.problems)
+
+
+@pytest.mark.parametrize("name", ["../cat/9.png", "cat/../../9.png", "/cat/9.png", "..\\cat\\9.png", "C:/cat/9.png"])
+def test_paths_that_leave_the_archive_are_refused_and_nothing_is_written(tmp_path, name):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    source = write_zip(inside / "d.zip", class_files() | {name: encoded()})
+    assert "has a path that leads out of the archive" in problem(source)
+    with pytest.raises(DataError):
+        load(source, spec=RunSpec(), cache=inside / "cache")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["d.zip", "inside"]
+
+
+def test_windows_separators_are_only_separators(tmp_path):
+    files = {name.replace("/", "\\"): content for name, content in class_files(prefix="pets/").items()}
+    assert [c.train for c in inspect(write_zip(tmp_path / "d.zip", files)).classes] == [6, 6]
+
+
+def test_links_in_an_archive_are_left_out(tmp_path):
+    path = write_zip(tmp_path / "d.zip", class_files())
+    with zipfile.ZipFile(path, "a") as archive:
+        link = zipfile.ZipInfo("cat/link.png")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    found = inspect(path)
+    assert not found.fatal
+    assert found.images == 12
+
+
+def test_a_loop_of_links_in_a_folder_ends(tmp_path):
+    root = write_folder(tmp_path / "d", class_files())
+    (root / "cat" / "again").symlink_to(root)
+    found = inspect(root)
+    assert not found.fatal
+    assert found.images == 12
+
+
+def test_encrypted_entries_are_refused(tmp_path):
+    path = write_zip(tmp_path / "d.zip", class_files())
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x01\x02")  # the first entry of the directory
+    content[at + 8] |= 1
+    path.write_bytes(content)
+    assert "is encrypted" in problem(path)
+
+
+@pytest.mark.parametrize("name", ["more.zip", "cat/more.tar.gz", "x.7z", "inner.npz"])
+def test_archives_in_archives_are_refused(tmp_path, name):
+    assert f"{name}: is an archive inside the archive" in problem(
+        write_zip(tmp_path / "d.zip", class_files() | {name: b"x"})
+    )
+
+
+def test_a_name_twice_is_refused(tmp_path):
+    path = write_zip(tmp_path / "d.zip", class_files())
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("cat/0.png", b"other")
+    assert "cat/0.png: is in the archive twice" in problem(path)
+
+
+def test_too_many_entries_are_refused(tmp_path):
+    source = write_zip(tmp_path / "d.zip", class_files())
+    assert "holds more than 11 files" in problem(source, entries=11)
+    assert "holds more than 11 files" in problem(write_folder(tmp_path / "d", class_files()), entries=11)
+
+
+def test_a_zip_bomb_is_refused_before_it_unpacks(tmp_path):
+    bomb = {"cat/0.bmp": bytes(5_000_000), "dog/0.bmp": bytes(5_000_000)}
+    source = write_zip(tmp_path / "d.zip", bomb, zipfile.ZIP_DEFLATED)
+    assert "times its size" in problem(source, ratio_from=1_000_000)
+    assert "unpacks to more than" in problem(source, unpacked=9_000_000)
+
+
+def test_one_huge_file_among_many_is_refused(tmp_path):
+    source = write_zip(tmp_path / "d.zip", class_files() | {"cat/huge.png": bytes(3_000_000)}, zipfile.ZIP_DEFLATED)
+    assert "cat/huge.png: is larger than 1 MB" in problem(source, image_bytes=2**20)
+
+
+def test_a_size_that_lies_is_found_out(tmp_path):
+    path = write_zip(tmp_path / "d.zip", class_files() | {"cat/lie.png": bytes(100_000)}, zipfile.ZIP_DEFLATED)
+    content = path.read_bytes()
+    said, lie = struct.pack("<I", 100_000), struct.pack("<I", 50)
+    path.write_bytes(content.replace(said, lie))
+    assert "cat/lie.png: " in problem(path)
+
+
+def png_header(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", b"")
+    )
+
+
+@pytest.mark.parametrize("side", [9_000, 200_000])
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, side):
+    source = write_zip(tmp_path / "d.zip", class_files() | {"cat/bomb.png": png_header(side, side)})
+    assert "cat/bomb.png: has more than 64 million pixels" in problem(source)
+
+
+def test_a_zip_that_is_none_is_refused(tmp_path):
+    (tmp_path / "d.zip").write_bytes(b"PK\x03\x04 and no more")
+    assert "d.zip: is not a readable zip archive" in problem(tmp_path / "d.zip")
+
+
+def test_a_damaged_entry_is_named(tmp_path):
+    path = write_zip(tmp_path / "d.zip", class_files())
+    content = bytearray(path.read_bytes())
+    at = content.index(b"\x89PNG")
+    content[at + 60] ^= 0xFF
+    path.write_bytes(content)
+    assert "cat/0.png: cannot be read" in problem(path)
+
+
+def test_class_names_that_are_none_are_refused(tmp_path):
+    assert "is not a class name" in problem(write_zip(tmp_path / "d.zip", class_files(("cat", "d\x1bog"))))
+    assert "is not a class name" in problem(write_zip(tmp_path / "e.zip", class_files(("cat", "x" * 101))))
+
+
+def test_more_classes_than_networks_can_tell_apart_are_refused(tmp_path):
+    from evolution_core.data.readers import Findings, check_classes
+
+    findings = Findings()
+    check_classes([str(number) for number in range(10_001)], findings, "d.zip")
+    assert findings.problems == [("d.zip", "holds 10,001 classes; at most 10,000 are possible")]
+
+
+def test_pickles_are_never_read(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "sprung"), "w"))
+
+    objects = np.empty(4, object)
+    objects[:] = Trap()
+    np.savez(tmp_path / "d.npz", x_train=np.zeros((4, 8, 8), np.uint8), y_train=objects)
+    assert "y_train: holds Python objects, which are never read" in problem(tmp_path / "d.npz")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("shape", ["(10000000000, 28, 28)", "(-4, 8, 8)", "(5, 8, 8)"])
+def test_a_header_that_announces_other_sizes_is_refused_before_memory_is_taken(tmp_path, shape):
+    np.savez(tmp_path / "good.npz", x_train=np.zeros((4, 8, 8), np.uint8), y_train=np.arange(4) % 2)
+    with zipfile.ZipFile(tmp_path / "good.npz") as good, zipfile.ZipFile(tmp_path / "d.npz", "w") as bad:
+        labels, images = good.read("y_train.npy"), good.read("x_train.npy")
+        space = len(shape) - len("(4, 8, 8)")
+        bad.writestr("x_train.npy", images.replace(b"(4, 8, 8), }" + b" " * space, shape.encode() + b", }"))
+        bad.writestr("y_train.npy", labels)
+    assert "x_train: " in problem(tmp_path / "d.npz")
