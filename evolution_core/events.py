@@ -12,6 +12,7 @@ KINDS = (
     "gestation",  # {epochs, stress}
     "progress",  # {phase, share, epoch, loss, images_per_second}: share is 0 to 1 of this network's work
     "epoch",  # {phase, epoch, loss, <metric>}
+    "note",  # {message}: a sentence about how this network is trained that its user should know
     "cut",  # {proof, lrn_effect, clusters}
     "repaired",  # {layers, images}
     "refused",  # {reason}

@@ -62,6 +62,7 @@ class NetworkRecord:
     bytes: int | None = None
     latency_ms: float | None = None
     ancestor_latency_ms: float | None = None
+    peak_activation_bytes: int | None = None
     clusters: dict[str, int] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
     file: str | None = None

@@ -1,0 +1,125 @@
+"""The end of a life: the network is written, measured beside its ancestor, and its record is made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..data import Data
+from ..events import Event
+from ..export import export_onnx
+from ..genome import ClusterMap, Genome, LoadedNetwork, load_network, save_network
+from ..measurement import Measurement, latency_ms, measure
+from ..measurement.counts import count_bytes, count_parameters, walk
+from ..records import ANCESTOR, NetworkRecord
+from ..spec import NetworkError
+from ..synthesis import cut
+from .work import Work
+
+Cost = Callable[[Tensor], float]
+
+
+def network_path(directory: Path, network: str) -> Path:
+    return Path(directory) / f"{network}.safetensors"
+
+
+def finish(
+    work: Work,
+    model: nn.Module,
+    clusters: ClusterMap,
+    genome: Genome,
+    data: Data,
+    masks: dict[str, Tensor],
+    **known: Any,
+) -> Event:
+    """Save, measure, record. `known` are fields of the record that synthesis found."""
+    metrics = work.metrics(model, data)
+    save_network(work.network_file, model, genome.of(clusters, model), masks)
+    found, message = _measured(work, model, genome.shape)
+    parameters = found.parameters
+    record = NetworkRecord(
+        work.plan.id,
+        work.plan.generation,
+        work.plan.parents,
+        metric=work.task.metric,
+        validation_accuracy=metrics[work.task.metric],
+        metrics=metrics,
+        chance=work.task.chance(data),
+        parameters=parameters,
+        living_synapses=parameters - sum(int((~mask).sum()) for mask in masks.values()),
+        macs=found.macs,
+        bytes=found.bytes,
+        latency_ms=_milliseconds(found.latency_ms),
+        ancestor_latency_ms=_milliseconds(found.ancestor_latency_ms),
+        peak_activation_bytes=found.peak_activation_bytes,
+        clusters=clusters.counts(),
+        layers=found.layers,
+        file=work.network_file.name,
+        sha256=hashlib.sha256(work.network_file.read_bytes()).hexdigest(),
+        history=list(work.history),
+        seconds=dict(work.seconds),
+        message=message,
+        **known,
+    )
+    work.end(record)
+    return work.event("measured", record=record.to_json())
+
+
+def _milliseconds(value: float) -> float | None:
+    return round(value, 5) if value == value else None
+
+
+def _measured(work: Work, model: nn.Module, shape: tuple[int, int, int]) -> tuple[Measurement, str]:
+    """Every cost; and a sentence where time could not be measured, because nothing can export the network."""
+    try:
+        ancestor = None if work.plan.is_ancestor else ancestor_onnx(work.directory)
+        return measure(model, shape, ancestor), ""
+    except NetworkError as error:
+        counted, never = walk(model, shape), float("nan")
+        costs = Measurement(
+            count_parameters(model), counted.macs, count_bytes(model), counted.peak_bytes, never, never, counted.rows
+        )
+        return costs, f"Its latency could not be measured: {error}"
+
+
+def ancestor_onnx(directory: Path) -> bytes:
+    loaded = load_network(network_path(directory, ANCESTOR))
+    return export_onnx(loaded.model, loaded.genome.shape)
+
+
+class LatencyCost:
+    """Milliseconds of the network that a draw would leave: what the resource "latency" counts.
+
+    Each is measured in turns with the parent, and given in units of one time taken of the parent, so that the
+    machine's pace from one moment to the next cancels out. The same counts are measured once.
+    """
+
+    def __init__(self, parent: nn.Module, clusters: ClusterMap, shape: tuple[int, int, int], directory: Path) -> None:
+        self.parent, self.clusters, self.shape = parent, clusters, shape
+        self.parent_onnx = export_onnx(parent, shape)
+        times = latency_ms({"parent": self.parent_onnx, "ancestor": ancestor_onnx(directory)}, seconds=1.0)
+        self.parent_ms, self.ancestor_ms = times["parent"], times["ancestor"]
+        self.known: dict[tuple[int, ...], float] = {}
+
+    def __call__(self, alive: Tensor) -> float:
+        key = tuple(self.clusters.counts(alive).values())
+        if key not in self.known:
+            if bool(alive.all()):
+                return self.parent_ms
+            child = export_onnx(cut(self.parent, self.clusters, alive), self.shape)
+            times = latency_ms({"parent": self.parent_onnx, "child": child}, seconds=0.5)
+            self.known[key] = times["child"] / times["parent"] * self.parent_ms
+        return self.known[key]
+
+
+def open_test_of(record: NetworkRecord, loaded: LoadedNetwork, task: Any, data: Data) -> NetworkRecord:
+    """The record with what the task measures on the test images."""
+    with torch.no_grad():
+        metrics = task.evaluate(loaded.model, data.test, data)
+    return replace(record, test_accuracy=metrics[task.metric], test_metrics=metrics)
