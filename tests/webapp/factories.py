@@ -22,7 +22,7 @@ from webapp.networks.models import Network
 from webapp.runs.models import BaseFile, Run, RunEvent
 from webapp.teams.models import Membership, Team, User
 
-PASSWORD = "correct horse battery staple"  # noqa: S105
+PASSWORD = "correct horse battery staple"
 _counter = itertools.count(1)
 
 # AlexNet for small images: layer, kind, clusters, parameters, multiply-adds (at 32x32, 10 classes, fc 1024)
@@ -114,12 +114,15 @@ def make_evolution(
             if generation == generations and not finished and i == offspring - 1:
                 _living(run, name, parents, clock, now)
                 continue
-            accuracy = 0.9265 - 0.0022 * generation - (0.0 if i == 1 else 0.006 + 0.0032 * ((generation * 7 + i * 5) % 5))
+            accuracy = (
+                0.9265 - 0.0022 * generation - (0.0 if i == 1 else 0.006 + 0.0032 * ((generation * 7 + i * 5) % 5))
+            )
             size = share * (1 + 0.05 * (((generation + i) % 3) - 1))
             shock = accuracy - 0.012 - 0.009 * generation - 0.004 * i
             clock = _measured(run, name, parents, size, accuracy, shock, clock, files)
         best, second = names[min(1, offspring - 1)], names[0]
-        run.record("generation", generation=generation)
+        if finished or generation < generations:
+            run.record("generation", generation=generation)
     if finished:
         _finish(run, best, clock)
     run.refresh_from_db()

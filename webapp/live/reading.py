@@ -12,6 +12,7 @@ from django.db.models import Q
 from webapp.networks.models import Network
 from webapp.runs.models import Run, RunEvent
 from webapp.runs.sentences import sentence
+from webapp.runs.status import PHASES, speed
 
 BATCH = 500  # events read at once
 
@@ -68,15 +69,25 @@ def read_changes(after: Mapping[int, int]) -> list[Change]:
 
 
 def living(run_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """For each run what its living networks do: {"networks": [{"name", "phase", "progress", "images_per_second"}]}."""
+    """For each run: {"networks": [{"name", "phase", "doing", "progress", "images_per_second", "speed"}]}.
+
+    `doing` and `speed` are the phase and the speed in words.
+    """
     found: dict[int, dict[str, Any]] = {}
     rows = Network.objects.filter(run__in=list(run_ids), state=Network.State.LIVING).order_by("generation", "pk")
-    for run_id, name, phase, progress, speed in rows.values_list(
+    for run_id, name, phase, progress, rate in rows.values_list(
         "run_id", "name", "phase", "progress", "images_per_second"
     ):
         lives = found.setdefault(run_id, {"networks": []})
         lives["networks"].append(
-            {"name": name, "phase": phase, "progress": round(progress, 3), "images_per_second": speed}
+            {
+                "name": name,
+                "phase": phase,
+                "doing": PHASES.get(phase, phase),
+                "progress": round(progress, 3),
+                "images_per_second": rate,
+                "speed": speed(rate),
+            }
         )
     return found
 

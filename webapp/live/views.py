@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from webapp.live import stream
 from webapp.live.reading import release_connections
@@ -13,6 +13,7 @@ from webapp.teams.access import get_object_or_404, team_required
 from webapp.teams.models import Membership
 
 
+@require_safe
 @team_required
 async def events(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Server-sent events: `id` is the event's number, `event` its kind, `data` JSON with a sentence for people."""
@@ -30,7 +31,7 @@ def _may_watch(request: HttpRequest, pk: int) -> int:
         release_connections()
 
 
-@require_GET
+@require_safe
 @team_required
 def events_json(request: HttpRequest, pk: int) -> JsonResponse:
     """The fallback: what happened after `?after=N`."""

@@ -11,7 +11,7 @@ from webapp.runs.addresses import RunUrls
 from webapp.runs.models import RunEvent
 from webapp.runs.page import line
 from webapp.runs.sentences import QUIET
-from webapp.runs.snapshot import ANCESTOR, Lineage, Snapshot, metric_label, spec_value
+from webapp.runs.snapshot import ANCESTOR, Lineage, Snapshot, metric_label
 from webapp.runs.status import PHASES
 
 LINES = 30  # of the network's own log
@@ -220,6 +220,4 @@ def snippets_of(network: Network) -> list[dict[str, str]]:
         "code": snippets.torch_snippet(network),
     }
     onnx = {"id": "snippet-onnx", "label": "With ONNX Runtime (ONNX)", "code": snippets.onnx_snippet(network)}
-    if spec_value(network.run, "architecture", "") == "own":
-        return [torch, onnx]
     return [torch, onnx]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from webapp.dispatch import dispatch
 from webapp.networks.downloads import download_response
@@ -15,7 +15,7 @@ from webapp.runs.addresses import RunUrls
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 
 
-@require_GET
+@require_safe
 @team_required
 def detail(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     network = _network(request, pk, name)
@@ -24,7 +24,7 @@ def detail(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     return render(request, template, {**context, "section": "runs"})
 
 
-@require_GET
+@require_safe
 @team_required
 def download(request: HttpRequest, pk: int, name: str, kind: str) -> HttpResponseBase:
     return download_response(request, _network(request, pk, name), kind)

@@ -98,14 +98,13 @@ def plain(number: float) -> str:
 def bounds(minimum: float, maximum: float) -> str:
     """The range in words, or "" where there is none."""
     low, high = minimum > float("-inf"), maximum < float("inf")
+    high = high and maximum < 1e12  # beyond that, no bound that a person would meet
     if low and high:
         return f"{_readable(minimum)} to {_readable(maximum)}"
-    return f"at least {_readable(minimum)}" if low else f"at most {_readable(maximum)}" if high else ""
+    return f"{_readable(minimum)} or more" if low else f"{_readable(maximum)} or less" if high else ""
 
 
 def _readable(number: float) -> str:
-    if number >= 1e12:
-        return "any"
     return f"{int(number):,}" if float(number).is_integer() else plain(number)
 
 

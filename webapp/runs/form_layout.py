@@ -55,8 +55,10 @@ class Section:
 
 
 def basic_inputs(form: RunForm) -> list[Input]:
-    """Every basic setting that has no card of its own, in the spec's order."""
-    return [_input(form, name, s) for name, s in SETTINGS.items() if s.basic and name not in _APART]
+    """Every basic setting that has no card of its own."""
+    names = [name for name, setting in SETTINGS.items() if setting.basic and name not in _APART]
+    names.sort(key=lambda name: name == "seed")  # what few people change stands last
+    return [_input(form, name, SETTINGS[name]) for name in names]
 
 
 def more_sections(form: RunForm) -> list[Section]:

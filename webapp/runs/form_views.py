@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evolution_core.spec import SpecError
 from webapp.datasets.models import Dataset
@@ -91,7 +92,9 @@ def _take_files(request: HttpRequest, form: RunForm) -> None:
 def _page(
     request: HttpRequest, form: RunForm, *, origin: Run | None = None, preset: str = "", status: int = 200
 ) -> HttpResponse:
-    filled = [{"preset": p, "values": _fillings(p.name), "on": p.name == preset} for p in PRESETS.values()]
+    filled = [
+        {"preset": p, "values_json": json.dumps(_fillings(p.name)), "on": p.name == preset} for p in PRESETS.values()
+    ]
     context = form_layout.context(form) | {
         "section": "runs",
         "origin": origin,
@@ -139,7 +142,7 @@ def estimated(request: HttpRequest) -> HttpResponse:
 # --- files that a team brings ------------------------------------------------------------
 
 
-@require_GET
+@require_safe
 @team_required
 def base_list(request: HttpRequest) -> HttpResponse:
     files = BaseFile.objects.filter(team=request.team).select_related("created_by")  # type: ignore[attr-defined]
@@ -168,7 +171,7 @@ def base_add(request: HttpRequest) -> HttpResponse:
     return redirect("runs:bases")
 
 
-@require_GET
+@require_safe
 @team_required
 def base_state(request: HttpRequest, pk: int) -> JsonResponse:
     """How far the inspection is, for a page that waits for it."""

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
-from evolution_core.spec import SETTINGS, RunSpec, SpecError, catalogue
+from evolution_core.spec import SETTINGS, RunSpec, Setting, SpecError, catalogue
 from webapp.datasets.models import Dataset
 from webapp.teams.models import Team
 
@@ -17,8 +17,17 @@ from .models import BaseFile
 
 DEFAULTS = RunSpec()
 BASES = {"own": BaseFile.Kind.ONNX, "weights": BaseFile.Kind.WEIGHTS}  # settings whose value is a file's sha256
-_SMALLEST_INPUT = 32  # the size the engine takes when images differ or are larger than 64 pixels
-_LARGEST_SHARED = 64
+
+
+class DatasetSelect(forms.Select):
+    """Marks each option with its task, so that the page can tell which base networks fit."""
+
+    def create_option(self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, label, *args, **kwargs)
+        instance = getattr(value, "instance", None)
+        if instance is not None:
+            option["attrs"]["data-task"] = instance.task
+        return option
 
 
 class RunForm(forms.Form):
@@ -39,7 +48,7 @@ class RunForm(forms.Form):
         label="Data set",
         empty_label=None,
         help_text="Its training images teach, its test images stay closed until the end.",
-        widget=forms.Select(attrs={"class": "form-select"}),
+        widget=DatasetSelect(attrs={"class": "form-select"}),
         error_messages={
             "required": "Choose a data set.",
             "invalid_choice": "Choose one of your team's data sets that are ready.",
@@ -74,7 +83,7 @@ class RunForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        values = {name: self.cleaned_data.get(name) for name in SETTINGS}
+        values = {name: _entered(setting, self.cleaned_data.get(name)) for name, setting in SETTINGS.items()}
         if values["architecture"] != catalogue.OWN:
             values["own"] = None  # a network chosen before another architecture was: not a contradiction
         values["stress"] = form_parts.read_stress(self.cleaned_data)
@@ -114,11 +123,12 @@ class RunForm(forms.Form):
             return
         if card.task != dataset.task:
             self.add_error("architecture", f"{card.label} is for {card.task}; these data are for {dataset.task}.")
-        size = self.spec.input_size or default_input(dataset)
+        size = self.spec.input_size
+        if size is None:
+            return  # the engine takes a size that fits
         if size < card.minimum_size:
-            self.add_error(
-                "input_size", f"{card.label} needs images of at least {card.minimum_size} pixels, not {size}."
-            )
+            problem = f"{card.label} needs images of at least {card.minimum_size} pixels, not {size}."
+            self.add_error("input_size", problem)
         elif size % card.size_multiple:
             self.add_error("input_size", f"{card.label} needs a multiple of {card.size_multiple} pixels, not {size}.")
 
@@ -134,6 +144,12 @@ class RunForm(forms.Form):
         return self.cleaned_data["name"].strip() or f"{self.cleaned_data['dataset']} on {network}"[:100]
 
 
+def _entered(setting: Setting, value: Any) -> Any:
+    """An empty list is a list with nothing in it, not a value that is missing."""
+    empty: Any = {"names": [], "shares": {}}.get(setting.kind)
+    return empty if empty is not None and value in ("", None) else value
+
+
 def typed_spec(spec: RunSpec) -> dict[str, Any]:
     """A spec as initial values of the form; reading them back gives the same spec."""
     values = {name: typed(getattr(spec, name)) for name in SETTINGS}
@@ -141,14 +157,3 @@ def typed_spec(spec: RunSpec) -> dict[str, Any]:
         if setting.kind == "names" and setting.choices is None:
             values[name] = ", ".join(getattr(spec, name))
     return values | form_parts.typed_stress(spec.stress) | form_parts.typed_environment(spec.environment)
-
-
-def default_input(dataset: Dataset) -> int:
-    """The size images are resized to when the spec names none, in pixels; the engine's own rule."""
-    report = dataset.report or {}
-    if isinstance(report.get("default_input"), int):
-        return report["default_input"]
-    sizes = report.get("sizes") or {}
-    largest = sizes.get("maximum") or [0]
-    shared = bool(sizes.get("shared"))
-    return max(largest) if shared and 0 < max(largest) <= _LARGEST_SHARED else _SMALLEST_INPUT

@@ -84,6 +84,7 @@ def run_context(run: Run, urls: RunUrls, query: Mapping[str, str] | None = None)
         "metric": metric_label(run),
         "status": status_of(run, lineage),
         "answer": answer(run, lineage, urls, view),
+        "drop_words": points_words(lineage.max_drop if view.drop is None else view.drop),
         "columns": columns(run, view),
         "axes": axes(view),
         "events": log(run, LINES),
@@ -123,13 +124,17 @@ def answer(run: Run, lineage: Lineage, urls: RunUrls, view: View) -> dict[str, A
 
 def _why(run: Run, view: View, network: Snapshot, within: bool, drop: float) -> str:
     """Why this network and no other, in words."""
-    points = f"{drop:g} point" + ("" if drop == 1 else "s")
+    points = points_words(drop)
     selection = spec_value(run, "selection", "smallest")
     if view.drop is None and run.chosen_id and selection != "smallest" and selection in catalogue.SELECTIONS:
         return f"chosen by {catalogue.SELECTIONS[selection].label}"
     if within:
         return f"the smallest within {points}"
     return f"the most accurate offspring; none is within {points}"
+
+
+def points_words(drop: float) -> str:
+    return f"{drop:g} point" + ("" if drop == 1 else "s")
 
 
 # --- the table --------------------------------------------------------------------------

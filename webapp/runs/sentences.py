@@ -8,7 +8,7 @@ from typing import Any
 from evolution_core.spec import catalogue
 
 from .models import RunEvent
-from .templatetags.figures import count, milliseconds, percent
+from .templatetags.figures import count, milliseconds, percent, tiny
 
 QUIET = ("progress", "epoch", "gestation", "growth")  # too many for the log; the page shows them as progress
 
@@ -79,7 +79,7 @@ def _cut(who: str, data: Data) -> str:
     raw = data.get("proof")
     proof = raw if isinstance(raw, Mapping) else {}
     difference = proof.get("difference")
-    shown = f" (largest difference {difference:.1e})" if isinstance(difference, (int, float)) else ""
+    shown = f" (largest difference {tiny(difference)})" if isinstance(difference, (int, float)) else ""
     return f"{who}: the doomed are cut away, and the cut is proven{shown}."
 
 

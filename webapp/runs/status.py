@@ -13,7 +13,7 @@ from django.utils import timezone
 from . import eta
 from .models import Run
 from .snapshot import Lineage, Snapshot, spec_value
-from .templatetags.figures import duration
+from .templatetags.figures import count, duration
 
 SILENT = timedelta(seconds=90)  # without a heartbeat for so long, a worker counts as lost
 _PRESENCE_LIFETIME = 5.0  # seconds that one look into the workers' presence serves all pages of a process
@@ -27,6 +27,10 @@ PHASES = {
     "training": "training",
     "measuring": "being measured",
 }
+
+
+def speed(images_per_second: float | None) -> str:
+    return f"{count(images_per_second)} images/s" if images_per_second else ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class Life:
     @property
     def percent(self) -> int:
         return round(100 * max(0.0, min(1.0, self.network.progress)))
+
+    @property
+    def speed(self) -> str:
+        return speed(self.network.images_per_second)
 
 
 @dataclass(frozen=True)
@@ -126,9 +134,8 @@ def _running(run: Run, lineage: Lineage, now: datetime) -> Status:
     silent = [life for life in alive if life.silent]
     if alive and len(silent) == len(alive):
         advice = "Its work is put back and goes on from the last checkpoint; nothing needs to be done."
-        return Status(
-            "lost", headline, f"{detail}; {silent[0].silent}" if detail else silent[0].silent, advice, **common
-        )  # type: ignore[arg-type]
+        detail = f"{detail}; its worker is silent" if detail else "its worker is silent"
+        return Status("lost", headline, detail, advice, **common)  # type: ignore[arg-type]
     left = eta.in_words(eta.seconds_left(run, lineage, now))
     advice = ""
     if not alive and any(n.is_open for n in lineage.networks):

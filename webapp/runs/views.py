@@ -8,7 +8,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from webapp.dispatch import dispatch
 from webapp.teams.access import editor_required, get_object_or_404, team_required
@@ -22,7 +22,7 @@ from .models import Run
 _LOG_PAGE = 200
 
 
-@require_GET
+@require_safe
 @team_required
 def run_list(request: HttpRequest) -> HttpResponse:
     query = {name: request.GET.get(name, "") for name in ("state", "q")}
@@ -39,7 +39,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
     return render(request, "runs/list.html", context)
 
 
-@require_GET
+@require_safe
 @team_required
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     run = _run(request, pk)
@@ -47,7 +47,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "runs/detail.html", {**context, "section": "runs"})
 
 
-@require_GET
+@require_safe
 @team_required
 def live(request: HttpRequest, pk: int) -> HttpResponse:
     """The page's changing parts, for a page that is open."""
@@ -55,14 +55,14 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "runs/_live.html", page.run_context(run, RunUrls(run), request.GET.dict()))
 
 
-@require_GET
+@require_safe
 @team_required
 def chart(request: HttpRequest, pk: int) -> JsonResponse:
     run = _run(request, pk)
     return JsonResponse(chart_data(run, RunUrls(run), drop=page.View.read(request.GET.dict()).drop))
 
 
-@require_GET
+@require_safe
 @team_required
 def log(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole log, newest first, paged by event number."""
@@ -79,7 +79,7 @@ def log_context(run: Run, urls: RunUrls, before: str | None) -> dict[str, object
     return {"run": run, "urls": urls.plain(), "readonly": urls.readonly, "events": events, "older": older}
 
 
-@require_GET
+@require_safe
 @team_required
 def lineage(request: HttpRequest, pk: int) -> JsonResponse:
     """lineage.json, to keep: the same file that the command line writes."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from django import template
 
 register = template.Library()
+_UNKNOWN = (None, "")  # "": what a template makes of a key that is not there
 MINUS = "\u2212"
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _short(value: float) -> str:
@@ -29,30 +31,30 @@ def _scaled(value: float, units: tuple[str, ...]) -> str:
 @register.filter
 def count(value: float | None) -> str:
     """431080 -> "431 k"; 5700000 -> "5.70 M"."""
-    return "" if value is None else _scaled(float(value), ("", "k", "M", "G"))
+    return "" if value in _UNKNOWN else _scaled(float(value), ("", "k", "M", "G"))
 
 
 @register.filter
 def size(value: float | None) -> str:
     """Bytes in decimal units: 1724320 -> "1.72 MB"."""
-    return "" if value is None else _scaled(float(value), ("B", "kB", "MB", "GB"))
+    return "" if value in _UNKNOWN else _scaled(float(value), ("B", "kB", "MB", "GB"))
 
 
 @register.filter
 def percent(value: float | None, digits: int = 1) -> str:
     """A fraction as a percentage: 0.9134 -> "91.3 %"."""
-    return "" if value is None else f"{float(value) * 100:.{digits}f} %"
+    return "" if value in _UNKNOWN else f"{float(value) * 100:.{digits}f} %"
 
 
 @register.filter
 def milliseconds(value: float | None) -> str:
-    return "" if value is None else f"{_short(float(value))} ms"
+    return "" if value in _UNKNOWN else f"{_short(float(value))} ms"
 
 
 @register.filter
 def times(value: float | None) -> str:
     """A ratio: 43.2 -> "43.2×", 5.5 -> "5.5×", 120 -> "120×"."""
-    if value is None:
+    if value in _UNKNOWN:
         return ""
     return f"{float(value):.1f}×" if float(value) < 99.95 else f"{float(value):.0f}×"
 
@@ -60,7 +62,7 @@ def times(value: float | None) -> str:
 @register.filter
 def points(value: float | None) -> str:
     """Percentage points with a sign and a true minus: -0.8 -> "−0.8"."""
-    if value is None:
+    if value in _UNKNOWN:
         return ""
     rounded = round(float(value), 1)
     sign = "+" if rounded > 0 else MINUS if rounded < 0 else "±"
@@ -70,7 +72,7 @@ def points(value: float | None) -> str:
 @register.filter
 def duration(seconds: float | None) -> str:
     """Seconds in words: 40 -> "40 seconds", 400 -> "7 minutes", 9000 -> "2.5 hours"."""
-    if seconds is None:
+    if seconds in _UNKNOWN:
         return ""
     seconds = float(seconds)
     if seconds < 90:
@@ -96,5 +98,16 @@ def share(part: float | None, whole: float | None) -> float:
 
 
 @register.filter
+def tiny(value: float | None) -> str:
+    """A very small number: 2.4e-7 -> "2.4 × 10⁻⁷"; 0 -> "0"."""
+    if value in _UNKNOWN:
+        return ""
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{float(value):.1e}".split("e")
+    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
+@register.filter
 def rounded(value: float | None, digits: int = 1) -> str:
-    return "" if value is None else f"{float(value):.{digits}f}"
+    return "" if value in _UNKNOWN else f"{float(value):.{digits}f}"

@@ -1,0 +1,34 @@
+// Puts server-rendered parts into the page without flicker: only what changed, and never under a person's hands.
+
+const known = new Map();
+
+export function remember(root) {
+  for (const part of root.querySelectorAll("[data-part]")) known.set(part.id, part.outerHTML);
+}
+
+export function replaceParts(html) {
+  const fresh = new DOMParser().parseFromString(html, "text/html");
+  const changed = [];
+  for (const part of fresh.querySelectorAll("[data-part]")) {
+    const present = document.getElementById(part.id);
+    if (!present || known.get(part.id) === part.outerHTML) continue;
+    const focus = present.contains(document.activeElement) ? document.activeElement : null;
+    if (focus?.matches("input, select, textarea")) continue; // somebody types here: the next change brings it
+    known.set(part.id, part.outerHTML);
+    const scrolled = [...present.querySelectorAll(".tablewrap")].map((wrap) => [wrap.scrollLeft, wrap.scrollTop]);
+    const adopted = document.importNode(part, true);
+    present.replaceWith(adopted);
+    adopted.querySelectorAll(".tablewrap").forEach((wrap, i) => {
+      if (scrolled[i]) [wrap.scrollLeft, wrap.scrollTop] = scrolled[i];
+    });
+    if (focus) refocus(adopted, focus);
+    changed.push(part.id);
+  }
+  return changed;
+}
+
+function refocus(part, old) {
+  const same = old.getAttribute("href");
+  const target = same ? [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === same) : part.querySelector(old.tagName);
+  target?.focus({ preventScroll: true });
+}

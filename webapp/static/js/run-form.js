@@ -1,0 +1,95 @@
+// The new-run form: presets fill the fields, and files that a team brings are taken in and looked into at once.
+
+import { waitForBase } from "./bases.js";
+
+const form = document.getElementById("run-form");
+
+function fill(name, value) {
+  const fields = form.querySelectorAll(`[name="${CSS.escape(name)}"]`);
+  for (const field of fields) {
+    if (field.type === "radio") field.checked = field.value === value;
+    else if (field.type === "checkbox") field.checked = Array.isArray(value) ? value.includes(field.value) : Boolean(value);
+    else field.value = value;
+  }
+}
+
+// Inputs of parts that a preset does not name go back to what the page brought.
+const first = new Map([...form.elements].filter((field) => field.name && field.type !== "file").map((field) => [field, { value: field.defaultValue, checked: field.defaultChecked }]));
+
+function restoreParts() {
+  for (const [field, was] of first) {
+    if (!/^(stress|environment)-/.test(field.name)) continue;
+    if (field.type === "radio" || field.type === "checkbox") field.checked = was.checked;
+    else field.value = was.value;
+  }
+}
+
+form.addEventListener("click", (event) => {
+  const preset = event.target.closest("[data-preset]");
+  if (!preset || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  restoreParts();
+  for (const [name, value] of Object.entries(JSON.parse(preset.dataset.values))) fill(name, value);
+  for (const other of form.querySelectorAll("[data-preset]")) other.removeAttribute("aria-current");
+  preset.setAttribute("aria-current", "true");
+  form.dispatchEvent(new Event("preset"));
+  document.getElementById("announcer").textContent = `${preset.querySelector("b").textContent}: the fields are filled.`;
+});
+
+// A field in a closed section that needs another look: open the way to it.
+for (const invalid of form.querySelectorAll("[aria-invalid='true'], .errorlist")) invalid.closest("details")?.setAttribute("open", "");
+form.querySelector("[aria-invalid='true']")?.focus();
+
+// Base networks of another task than the data's cannot be chosen.
+const dataset = form.querySelector("[name=dataset]");
+function fitTask() {
+  const task = dataset?.selectedOptions[0]?.dataset.task;
+  for (const choice of form.querySelectorAll(".choice[data-task]")) {
+    const fits = !task || choice.dataset.task === task;
+    choice.classList.toggle("unfit", !fits);
+    choice.querySelector("input[type=radio]").disabled = !fits;
+  }
+}
+dataset?.addEventListener("change", fitTask);
+fitTask();
+
+// -- own networks and weights: sent as soon as they are chosen, and watched until they are ready
+for (const place of form.querySelectorAll("[data-base]")) {
+  const input = place.querySelector("input[type=file]");
+  const select = place.querySelector("select");
+  const states = place.querySelector("[data-states]");
+  for (const line of states.querySelectorAll("[data-waits]")) follow(line, line.dataset.waits);
+  input.addEventListener("change", async () => {
+    const file = input.files[0];
+    if (!file) return;
+    const line = document.createElement("li");
+    line.textContent = `${file.name}: being sent…`;
+    states.prepend(line);
+    const body = new FormData();
+    body.append("kind", place.dataset.base);
+    body.append("file", file);
+    body.append("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+    input.value = ""; // it must not be sent a second time with the form
+    try {
+      const response = await fetch(place.dataset.add, { method: "POST", body, headers: { Accept: "application/json" } });
+      const answer = await response.json();
+      if (!response.ok) throw new Error(answer.error ?? "it could not be sent");
+      follow(line, `${place.dataset.add.replace(/add\/$/, "")}${answer.id}.json`);
+    } catch (error) {
+      line.className = "lost";
+      line.textContent = `${file.name}: ${error.message}`;
+    }
+  });
+
+  function follow(line, address) {
+    waitForBase(address, (base) => {
+      line.className = base.state === "refused" || base.state === "errored" ? "lost" : "muted";
+      line.textContent = [base.name, [base.label, base.message || base.summary].filter(Boolean).join(": ")].join(": ");
+      if (base.state !== "ready") return;
+      if (![...select.options].some((option) => option.value === base.sha256)) select.add(new Option(base.name, base.sha256));
+      select.value = base.sha256;
+      if (place.dataset.base === "onnx") form.querySelector("#id_architecture_own").checked = true;
+      form.dispatchEvent(new Event("preset"));
+    });
+  }
+}
