@@ -7,7 +7,6 @@ Pyramid team. Sign in with `client_of(ada)`. `dispatched` lists the messages tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,14 +15,14 @@ PASSWORD = "correct-horse-battery"
 
 
 @pytest.fixture(autouse=True)
-def _own_files(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Each test that touches Django has media, work and cache of its own."""
+def _own_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Each test has media, work and cache of its own."""
     from django.core.cache import cache
     from django.test import override_settings
 
-    uploads = tmp_path / "eustress" / "work" / "uploads"
+    home = tmp_path_factory.mktemp("eustress")
+    media, work, uploads = home / "media", home / "work", home / "work" / "uploads"
     uploads.mkdir(parents=True)
-    media, work = tmp_path / "eustress" / "media", tmp_path / "eustress" / "work"
     cache.clear()
     with override_settings(MEDIA_ROOT=media, WORK_ROOT=work, FILE_UPLOAD_TEMP_DIR=uploads):
         yield

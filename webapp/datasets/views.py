@@ -11,7 +11,7 @@ from django.db.models import ProtectedError, Sum
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from webapp.datasets.forms import RenameForm, UploadForm
 from webapp.datasets.models import Dataset
@@ -19,7 +19,7 @@ from webapp.datasets.presentation import context
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 
 
-@require_GET
+@require_safe
 @team_required
 def dataset_list(request: HttpRequest) -> HttpResponse:
     datasets = Dataset.objects.filter(team=request.team).annotate(bytes=Sum("files__size"))  # type: ignore[attr-defined]
@@ -48,7 +48,7 @@ def upload(request: HttpRequest) -> HttpResponseBase:
     return render(request, "datasets/new.html", page_context, status=422 if form.is_bound else 200)
 
 
-@require_GET
+@require_safe
 @team_required
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     return page(request, get_object_or_404(request, Dataset, pk=pk))
@@ -59,14 +59,14 @@ def page(request: HttpRequest, dataset: Dataset, *, status: int = 200, **more: A
     return render(request, "datasets/detail.html", context(dataset) | more, status=status)
 
 
-@require_GET
+@require_safe
 @team_required
 def state(request: HttpRequest, pk: int) -> HttpResponse:
     """The page's changing part, polled while the data set is not settled."""
     return render(request, "datasets/_state.html", context(get_object_or_404(request, Dataset, pk=pk)))
 
 
-@require_GET
+@require_safe
 @team_required
 def sample(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """One sample image. Made by our worker as PNG, and served as nothing else."""

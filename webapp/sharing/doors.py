@@ -11,7 +11,7 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from webapp.live import stream
 from webapp.live.reading import release_connections
@@ -40,6 +40,7 @@ def shared(view: View) -> View:
 
     if iscoroutinefunction(view):
 
+        @require_safe
         @wraps(view)
         async def opened(request: HttpRequest, token: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
             link = await sync_to_async(_released)(find, token)
@@ -49,7 +50,7 @@ def shared(view: View) -> View:
 
     else:
 
-        @require_GET
+        @require_safe
         @wraps(view)
         def opened(request: HttpRequest, token: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
             link = find(token)

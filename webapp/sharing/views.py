@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from webapp.runs.models import Run
 from webapp.sharing.models import ShareLink
@@ -16,7 +16,7 @@ from webapp.teams.owner import absolute
 
 
 @never_cache
-@require_GET
+@require_safe
 @team_required
 def links(request: HttpRequest, pk: int) -> HttpResponse:
     """The run's links. Only who may make and revoke them sees them: a link gives more than a viewer has to give."""

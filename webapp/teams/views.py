@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from webapp.teams.access import (
     ask_to_sign_in,
@@ -38,7 +38,7 @@ def team_page(request: HttpRequest, *, status: int = 200, **context: Any) -> Htt
     return render(request, "teams/detail.html", context, status=status)
 
 
-@require_GET
+@require_safe
 @team_required
 def detail(request: HttpRequest) -> HttpResponse:
     return team_page(request)
@@ -124,7 +124,7 @@ def switch(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return ask_to_sign_in(request)
     wanted = request.POST.get("team", "")
-    membership = request.user.memberships.filter(team_id=int(wanted) if wanted.isdecimal() else 0).first()
+    membership = next((row for row in request.user.memberships.all() if str(row.team_id) == wanted), None)
     if membership is None:
         return render(request, "404.html", status=404)
     switch_team(request, membership)

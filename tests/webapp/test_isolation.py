@@ -1,0 +1,188 @@
+"""Every address of the dashboard, walked: strangers sign in, other teams find nothing, viewers change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from tests.webapp.factories import make_base, make_evolution, make_run
+from webapp.runs.models import Run
+from webapp.sharing.models import ShareLink
+from webapp.teams.models import Invitation
+
+# Doors that are open to everybody, each with the reason; everything else asks who is there.
+PUBLIC = {
+    "home": "only leads to the runs",
+    "healthz": "says whether the parts live, nothing of anybody's",
+    "account_login": "",
+    "account_signup": "closed; it says so",
+    "account_inactive": "says that an account is closed",
+    "sign_in_link": "its token is the key (test_accounts)",
+    "join": "its token is the key (test_teams)",
+}
+PUBLIC_PREFIX = "s/"  # share links: the token is the key (test_sharing)
+# Writing that viewers may do: it is their own affair.
+OF_ONESELF = {"account_logout", "account_change_password", "teams:leave", "teams:switch", "teams:new"}
+# Reading that is sent by POST.
+READS = {"runs:estimate"}
+
+
+@dataclass(frozen=True)
+class Route:
+    name: str
+    path: str
+    parameters: tuple[str, ...]
+    callback: Any
+
+
+def routes(resolver: Any = None, prefix: str = "", namespace: str = "") -> list[Route]:
+    found = []
+    for entry in (resolver or get_resolver()).url_patterns:
+        path = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            found += routes(entry, path, f"{entry.namespace}:" if entry.namespace else namespace)
+        elif isinstance(entry, URLPattern):
+            found.append(Route(f"{namespace}{entry.name}", path, tuple(entry.pattern.converters), entry.callback))
+    return found
+
+
+ALL = routes()
+GUARDED = [route for route in ALL if route.name not in PUBLIC and not route.path.startswith(PUBLIC_PREFIX)]
+
+
+@pytest.fixture
+def world(team, ada, settings):
+    """One of everything, owned by the Pyramid team."""
+    run = make_evolution(team)
+    Run.objects.filter(pk=run.pk).update(created_by=ada)
+    base = make_base(team)
+    link = ShareLink.objects.create(run=run, created_by=ada)
+    invitation, _ = Invitation.issue(team=team, email="new@example.org")
+    return {"run": run, "base": base, "link": link, "invitation": invitation, "member": team.memberships.get(user=ada)}
+
+
+def address(route: Route, world: dict[str, Any]) -> str:
+    """The route's address for the Pyramid team's things."""
+    keys = {
+        "team/invitations": "invitation",
+        "team/members": "member",
+        "runs/bases": "base",
+        "datasets": "dataset",
+        "runs": "run",
+    }
+    values = {"name": "2-1", "kind": "safetensors", "number": 0, "link": world["link"].pk}
+    path = route.path
+    if "pk" in route.parameters:
+        key = next(key for start, key in keys.items() if path.startswith(start))
+        values["pk"] = world["run"].dataset_id if key == "dataset" else world[key].pk
+    for parameter in route.parameters:
+        start = path.index("<")
+        end = path.index(">")
+        assert path[start:end].endswith(parameter)
+        path = path[:start] + str(values[parameter]) + path[end + 1 :]
+    return "/" + path
+
+
+def test_the_list_of_open_doors_is_true():
+    assert set(PUBLIC) <= {route.name for route in ALL}
+    assert len(GUARDED) > 30
+
+
+def walk(client: Any, world: dict[str, Any], chosen: list[Route], *methods: str) -> dict[str, set[int]]:
+    """Asks every chosen route by every method; what each answered. Fails at once when a row was changed."""
+    before, answers = snapshot(), {}
+    for route in chosen:
+        responses = [getattr(client, method)(address(route, world)) for method in methods]
+        for response in responses:
+            if response.status_code == 302 and not response.url.startswith("/sign-in/"):
+                response.status_code = 200  # it did something, and leads on
+        answers[route.name] = {response.status_code for response in responses}
+        assert snapshot() == before, f"{route.name} changed something"
+    return answers
+
+
+def test_strangers_are_asked_to_sign_in(client, world):
+    answers = walk(client, world, GUARDED, "get", "post")
+    assert {name: found for name, found in answers.items() if 302 not in found or found - {302, 405}} == {}
+
+
+def test_other_teams_find_nothing(client_of, olga, world):
+    chosen = [route for route in GUARDED if route.parameters]
+    answers = walk(client_of(olga), world, chosen, "get", "post")
+    assert {name: found for name, found in answers.items() if 404 not in found or found - {404, 405}} == {}
+
+
+def test_other_teams_read_nothing_of_ours(client_of, olga, world):
+    client = client_of(olga)
+    for route in GUARDED:
+        if not route.parameters:
+            page = client.get(address(route, world)).content.decode()
+            for word in ("Pyramid", "Hand signs", "door controller", "ada@example.org", "detector.onnx"):
+                assert word not in page, f"{route.name} shows {word}"
+
+
+def test_viewers_change_nothing(client_of, vic, world):
+    chosen = [route for route in GUARDED if route.name not in OF_ONESELF | READS]
+    answers = walk(client_of(vic), world, chosen, "post")
+    assert {name: found for name, found in answers.items() if not found <= {403, 405}} == {}
+
+
+def test_viewers_see_what_the_team_has(client_of, vic, world):
+    """The walk above proves nothing if everything is closed: what can be looked at is open to a viewer."""
+    client = client_of(vic)
+    for name in ("runs:detail", "runs:chart", "networks:detail", "datasets:detail", "datasets:list", "teams:detail"):
+        route = next(route for route in ALL if route.name == name)
+        assert client.get(address(route, world)).status_code == 200, name
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ALL if route.path.startswith(PUBLIC_PREFIX)], ids=lambda r: r.name
+)
+def test_every_address_below_a_share_link_checks_the_link(route):
+    callback = route.callback
+    while callback is not None and not hasattr(callback, "share_link_checked"):
+        callback = getattr(callback, "__wrapped__", None)
+    assert callback is not None
+
+
+def test_lists_hold_only_the_present_teams_things(client_of, ada, olga, world, other_run):
+    mine, theirs = client_of(ada), client_of(olga)
+    assert "Stones, smaller" not in mine.get("/runs/").content.decode()
+    assert "Stones" not in mine.get("/datasets/").content.decode()
+    assert "Stones, smaller" in theirs.get("/runs/").content.decode()
+
+
+def test_a_run_cannot_be_started_on_another_teams_data(client_of, olga, world, other_dataset, dispatched):
+    client = client_of(olga)
+    before = Run.objects.count()
+    page = client.get(f"/runs/new/?dataset={world['run'].dataset_id}").content.decode()
+    assert "Hand signs" not in page
+    client.post("/runs/new/", {"dataset": world["run"].dataset_id, "name": "stolen"})
+    assert Run.objects.count() == before
+
+
+def test_a_number_too_large_for_the_database_is_just_not_found(client_of, ada):
+    assert client_of(ada).get(f"/runs/{'9' * 30}/").status_code == 404
+    assert client_of(ada).get(f"/datasets/{'9' * 30}/").status_code == 404
+
+
+def snapshot() -> dict[str, list[Any]]:
+    """Every row of ours, to see that nothing was changed."""
+    from django.apps import apps
+
+    rows = {}
+    for model in apps.get_models():
+        if model.__module__.startswith("webapp."):
+            rows[model.__name__] = list(model._default_manager.order_by("pk").values())
+    for row in rows["User"]:
+        row.pop("last_login")
+    return rows
+
+
+def test_the_walk_would_see_a_change(world, team):
+    before = snapshot()
+    make_run(team)
+    assert snapshot() != before
