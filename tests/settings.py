@@ -11,7 +11,11 @@ import shutil
 import tempfile
 
 for name in list(os.environ):  # what a developer has exported for her own server must not colour the tests
-    if (name.startswith("EUSTRESS_") and name != "EUSTRESS_TEST_DATABASE_URL") or name in ("PORT", "REDIS_URL", "DATABASE_URL"):
+    if (name.startswith("EUSTRESS_") and name != "EUSTRESS_TEST_DATABASE_URL") or name in (
+        "PORT",
+        "REDIS_URL",
+        "DATABASE_URL",
+    ):
         del os.environ[name]
 os.environ["EUSTRESS_HOME"] = _home = tempfile.mkdtemp(prefix="eustress-tests-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
