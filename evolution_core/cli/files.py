@@ -3,13 +3,113 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-EXPORTS = {"onnx": None, "genome": None}
+from ..spec import NetworkError, SpecError
+
+if TYPE_CHECKING:
+    from ..genome import LoadedNetwork
 
 
 def measure_command(options: argparse.Namespace) -> int:
-    raise NotImplementedError
+    """Print what a network costs, its latency in turns with another's where one is given."""
+    from ..export import export_onnx
+    from ..measurement import measure
+
+    network = _load(options.file)
+    other = _load(options.against) if options.against else None
+    against = export_onnx(other.model, other.genome.shape) if other else None
+    found = measure(network.model, network.genome.shape, against)
+    told: dict[str, Any] = {
+        "id": network.genome.id,
+        "generation": network.genome.generation,
+        "parents": list(network.genome.parents),
+        "architecture": network.genome.architecture,
+        "task": network.genome.task,
+        "input": list(network.genome.shape),
+        "classes": list(network.genome.classes),
+        "parameters": found.parameters,
+        "macs": found.macs,
+        "bytes": found.bytes,
+        "peak_activation_bytes": found.peak_activation_bytes,
+        "latency_ms": found.latency_ms,
+        "clusters": network.clusters.counts(),
+        "layers": found.layers,
+    }
+    if network.masks:
+        told["masked_synapses"] = sum(int((~mask).sum()) for mask in network.masks.values())
+    if against is not None:
+        told["against_latency_ms"] = found.ancestor_latency_ms
+        told["speed_up"] = found.speed_up
+    print(json.dumps(told, indent=1) if options.json else _told(told))
+    return 0
+
+
+def _told(about: dict[str, Any]) -> str:
+    genome = f"{about['id']}, generation {about['generation']}, from {about['architecture']}"
+    lines = [
+        f"{genome}; input {'x'.join(str(side) for side in about['input'])}, {len(about['classes'])} classes",
+        f"parameters        {about['parameters']:,}",
+        f"multiply-adds     {about['macs']:,} (one image; one multiply-add is one)",
+        f"bytes             {about['bytes']:,} (tensors as saved)",
+        f"peak activations  {about['peak_activation_bytes']:,} bytes",
+        f"latency           {about['latency_ms']:.4f} ms (one image, one thread, ONNX Runtime)",
+    ]
+    if "masked_synapses" in about:
+        lines.append(f"masked synapses   {about['masked_synapses']:,} (zero, but still there)")
+    if "speed_up" in about:
+        lines.append(f"against           {about['against_latency_ms']:.4f} ms: {about['speed_up']:.2f}x faster")
+    rows = [("layer", "kind", "clusters", "parameters", "multiply-adds")]
+    rows += [
+        (row["layer"], row["kind"], str(row["clusters"] or ""), f"{row['parameters']:,}", f"{row['macs']:,}")
+        for row in about["layers"]
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if at < 2 else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _export_onnx(network: LoadedNetwork, path: Path) -> None:
+    """With class names and input normalisation inside, and with the last step that an own network's file had."""
+    from ..architectures.onnx_import import deployed
+    from ..export import export_onnx
+
+    export_onnx(deployed(network.model, network.genome.final), network.genome, path)
+
+
+def _export_genome(network: LoadedNetwork, path: Path) -> None:
+    from ..records import write_json
+
+    write_json(path, json.loads(network.genome.to_json()))
+
+
+EXPORTS: dict[str, Callable[[LoadedNetwork, Path], None]] = {"onnx": _export_onnx, "genome": _export_genome}
 
 
 def export_command(options: argparse.Namespace) -> int:
-    raise NotImplementedError
+    out = Path(options.out)
+    if out.is_dir() or not out.parent.is_dir():
+        raise SpecError({"--out": f"{out} cannot be written; name a file in a folder that exists"})
+    EXPORTS[options.format](_load(options.file), out)
+    print(out)
+    return 0
+
+
+def _load(name: str) -> LoadedNetwork:
+    """The network in a file. SpecError or NetworkError names the file."""
+    from ..genome import load_network
+
+    if not Path(name).is_file():
+        raise SpecError({name: "is not a file"})
+    try:
+        return load_network(name)
+    except NetworkError as error:
+        raise NetworkError(f"{name}: {error}") from None
