@@ -100,7 +100,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     asked = Run.objects.filter(pk=run.pk, cancel_requested_at=None).exclude(state__in=Run.ENDED)
     with transaction.atomic():
         if asked.update(cancel_requested_at=timezone.now()):
-            run.record("cancelling", by=request.user.get_full_name())  # share links show events: no address
+            run.record("cancelling", by=request.user.get_full_name())  # type: ignore[union-attr]  # shared: no address
             dispatch("workers.advance", run.pk)
             messages.success(request, "The run is being cancelled. What was measured until now is kept.")
         else:
