@@ -53,6 +53,8 @@ def compare(content: bytes, given: Input, module: nn.Module, output: str, final:
         theirs = _run(session, given, images, output)
         with torch.no_grad():
             ours = whole(images)
+        if theirs.numel() != ours.numel():
+            raise NetworkError(f"the rebuilt network gives {tuple(ours.shape)}, ONNX Runtime {tuple(theirs.shape)}")
         theirs = theirs.reshape(ours.shape)
         absolute, relative = HALF_TOLERANCE if given.dtype == "float16" else TOLERANCE
         difference = float((ours - theirs).abs().max())

@@ -86,7 +86,10 @@ class Emission:
         self.root = nn.Module()
         self.graph = fx.Graph()
         self.names = Names()
-        self.values: dict[str, Value] = {name: Constant(array, name) for name, array in graph.constants.items()}
+        self.values: dict[str, Value] = {
+            name: Constant(array, graph.origins.get(name, name)) for name, array in graph.constants.items()
+        }
+        self.shared: dict[tuple[str, ...], str] = {}  # weights and settings of a layer -> its target
         self.fills: dict[str, np.ndarray] = {}  # state name -> numbers, put in place at the end
         self.notes: list[str] = []
         self._input: Emitted | None = None
@@ -141,12 +144,19 @@ class Emission:
         weights: tuple[str, ...] = (),
         **fills: np.ndarray,
     ) -> Emitted:
-        """Call a new layer on `x`. `weights` are the ONNX names of its weights, the best source for a readable
-        name; `fills` are its parameters' and buffers' numbers."""
-        target = self.names.module(kind, step.name, weights)
-        self._attach(target, layer.eval())
-        for key, array in fills.items():
-            self.fills[f"{target}.{key}"] = array
+        """Call a layer on `x`. `weights` are the ONNX names of its weights, the best source for a readable name;
+        `fills` are its parameters' and buffers' numbers. Two convolutions or full layers over the same weights
+        are one layer, called twice."""
+        key = (repr(layer), *weights)
+        matrix = "weight" in fills and fills["weight"].ndim > 1
+        if matrix and key in self.shared:
+            target = self.shared[key]
+        else:
+            target = self.names.module(kind, step.name, tuple(self._name(weight) for weight in weights if weight))
+            self._attach(target, layer.eval())
+            self.fills.update({f"{target}.{name}": array for name, array in fills.items()})
+            if matrix:
+                self.shared[key] = target
         probes = self._probe(step, layer, (x,))
         node = self.graph.create_node("call_module", target, (x.node,), name=self.names.node(target))
         return Emitted(node, probes, x.learned or bool(fills))
@@ -199,6 +209,11 @@ class Emission:
         if isinstance(results[0], Tensor) and math.prod(results[0].shape) > MAXIMUM_ACTIVATION * PROBES[0]:
             raise refuse(step, f"would make more than {MAXIMUM_ACTIVATION:,} numbers for one image")
         return results[0], results[1]
+
+    def _name(self, value: str) -> str:
+        """What the file called a constant before it was moved about."""
+        found = self.values.get(value)
+        return found.name if isinstance(found, Constant) and found.name else value
 
     def _attach(self, target: str, layer: nn.Module) -> None:
         parent, leaf = self._parent(target)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,10 +16,10 @@ from onnx.reference import ReferenceEvaluator
 
 from evolution_core.spec import NetworkError
 
-from .graph import Graph, Step, refuse
+from .graph import MOVERS, Graph, Step, refuse
 
 MAXIMUM_FOLDED = 2**26  # numbers in one folded constant
-Arrays = Sequence[np.ndarray | None]
+Arrays = Sequence[Any]  # numpy arrays, None where an optional input is absent
 
 
 def _largest(step: Step, arrays: Arrays) -> int:
@@ -145,7 +146,7 @@ def _run(step: Step, arrays: Arrays, opset: int) -> list[np.ndarray]:
     made = [onnx.helper.make_empty_tensor_value_info(name) for name in outputs if name]
     graph = onnx.helper.make_graph([node], "constant", typed, made)
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
-    return ReferenceEvaluator(model).run(None, feeds)
+    return list(ReferenceEvaluator(model).run(None, feeds))
 
 
 def fold_constants(graph: Graph) -> None:
@@ -164,6 +165,8 @@ def fold_constants(graph: Graph) -> None:
             for name, array in zip(step.outputs, evaluate(step, arrays, graph.opset), strict=False):
                 if name:
                     graph.constants[name] = array
+                    if step.operator in MOVERS:
+                        graph.origins[name] = graph.origins.get(inputs[0], inputs[0])
             continue
         kept.append(step)
     graph.steps = kept

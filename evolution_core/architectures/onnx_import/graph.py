@@ -29,6 +29,12 @@ class Input:
     dtype: str
 
 
+# What leaves a constant the same tensor to a person: its name is worth keeping.
+MOVERS = frozenset(
+    ("Cast", "Expand", "Flatten", "Identity", "Reshape", "Slice", "Squeeze", "Tile", "Transpose", "Unsqueeze")
+)
+
+
 @dataclass(frozen=True)
 class Step:
     """One ONNX node. An absent optional input has the name ''."""
@@ -59,6 +65,7 @@ class Graph:
         self.outputs = outputs
         self.opset = opset
         self.steps = steps
+        self.origins: dict[str, str] = {}  # a constant that was moved about -> the name it had in the file
         self._index()
 
     def _index(self) -> None:

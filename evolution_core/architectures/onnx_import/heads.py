@@ -88,7 +88,7 @@ def _drawn(head: nn.Linear | nn.Conv2d, outputs: int, seed: int) -> nn.Linear | 
             outputs,
             head.kernel_size,  # type: ignore[arg-type]
             stride=head.stride,  # type: ignore[arg-type]
-            padding=head.padding,
+            padding=head.padding,  # type: ignore[arg-type]
             dilation=head.dilation,  # type: ignore[arg-type]
             bias=bias,
             device="meta",

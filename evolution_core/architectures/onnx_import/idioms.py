@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .graph import Graph, Step
-from .patterns import Any_, Bindings, Const, Number, Rule, Tree, made, rewrite, scalar
+from .patterns import Any_, Bindings, Const, Made, Number, Rule, Tree, made, rewrite, scalar
 
 X = Any_("x")
 
@@ -69,7 +69,7 @@ _TANH = [
 ]
 
 
-def _gelu_forms(bell: Tree) -> list[Tree]:
+def _gelu_forms(bell: Made) -> list[Made]:
     one = made("Add", bell, Number(1.0))
     return [
         made("Mul", made("Mul", X, one), Number(0.5)),
@@ -117,6 +117,14 @@ def _axes(graph: Graph, step: Step) -> list[int] | None:
     return None if array is None else [int(axis) for axis in array.ravel()]
 
 
+def flattened(graph: Graph, name: str) -> str:
+    """A constant's name once it is one row of numbers."""
+    flat = f"{name} in a row"
+    graph.constants[flat] = graph.constants[name].reshape(-1)
+    graph.origins[flat] = graph.origins.get(name, name)
+    return flat
+
+
 def _layer_norm(graph: Graph, step: Step, found: Bindings) -> Step | None:
     """Normalisation over the last axis, or over the channels of images (then the scale is [C, 1, 1])."""
     mean, variance = found["mean"], found["variance"]
@@ -129,9 +137,7 @@ def _layer_norm(graph: Graph, step: Step, found: Bindings) -> Step | None:
     names = [str(found[key]) for key in ("scale", "bias") if key in found]
     arrays = [graph.constants[name] for name in names]
     if axes == [1] and all(array.shape[-3:] == (array.size, 1, 1) for array in arrays):
-        for position, array in enumerate(arrays):
-            names[position] = f"{names[position]} of {step.name}"
-            graph.constants[names[position]] = array.reshape(-1)
+        names = [flattened(graph, name) for name in names]
     elif axes[0] not in (-1, 2, 3) or any(array.ndim != 1 for array in arrays):
         return None
     attributes = {"axis": 1 if axes == [1] else -1, "epsilon": epsilon, "only": 1}
@@ -147,8 +153,7 @@ def _group_norm(graph: Graph, step: Step, found: Bindings) -> Step | None:
     if not (np.all(ones == 1) and np.all(zeros == 0)) or any(a.shape[-3:] != (scale.size, 1, 1) for a in (scale, bias)):
         return None
     attributes = {"num_groups": int(ones.size), "epsilon": float(inner.attributes.get("epsilon", 1e-5))}
-    names = [f"{found[key]} of {step.name}" for key in ("scale", "bias")]
-    graph.constants.update(zip(names, (scale.reshape(-1), bias.reshape(-1)), strict=True))
+    names = [flattened(graph, str(found[key])) for key in ("scale", "bias")]
     return Step("GroupNormalization", step.name, (str(found["x"]), *names), step.outputs[:1], attributes)
 
 
@@ -187,9 +192,8 @@ def _biased_convolution(graph: Graph, step: Step, found: Bindings) -> Step | Non
         return None
     if bias.shape not in ((1, weight.shape[0], 1, 1), (weight.shape[0], 1, 1)):
         return None
-    flat = f"{found['bias']} of {inner.name}"
-    graph.constants[flat] = bias.reshape(-1)
-    return Step("Conv", inner.name, (*inner.inputs[:2], flat), step.outputs[:1], inner.attributes)
+    names = (*inner.inputs[:2], flattened(graph, str(found["bias"])))
+    return Step("Conv", inner.name, names, step.outputs[:1], inner.attributes)
 
 
 def _padded(graph: Graph, step: Step, found: Bindings) -> Step | None:

@@ -45,7 +45,8 @@ class Names:
         if not weights:
             flat = from_node(node).replace(".", "_")
             return self._free(flat if not flat or flat.endswith(kind) else f"{flat}_{kind}", kind)
-        return self._free(next(filter(None, map(from_weight, weights)), "") or from_node(node), kind)
+        wishes = [wish for wish in (*map(from_weight, weights), from_node(node)) if wish]
+        return self._free(next((wish for wish in wishes if not self._clashes(wish)), (*wishes, "")[0]), kind)
 
     def tensor(self, kind: str, name: str) -> str:
         parts = _parts(name.replace("/", ".")) if not _generated(name) else []

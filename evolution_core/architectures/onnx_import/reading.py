@@ -13,7 +13,7 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, inliner, numpy_helper
 
 from evolution_core.spec import NetworkError
 
@@ -157,7 +157,7 @@ def _inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
 
     try:
         size(list(model.graph.node), frozenset())
-        return onnx.inliner.inline_local_functions(model)
+        return inliner.inline_local_functions(model)
     except RecursionError:
         raise NetworkError("the network's functions are nested too deeply") from None
     except (RuntimeError, ValueError) as error:

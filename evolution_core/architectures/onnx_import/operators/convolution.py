@@ -69,7 +69,7 @@ def convolution(emit: Emission, step: Step) -> Emitted:
         weight.shape[0],
         tuple(kernel),
         stride=tuple(step.attributes.get("strides", [1] * rank)),
-        padding=tuple(pads[:rank]),
+        padding=tuple(pads[:rank]),  # type: ignore[arg-type]
         dilation=tuple(step.attributes.get("dilations", [1] * rank)),
         groups=groups,
         bias=bias is not None,
@@ -96,7 +96,7 @@ def transposed_convolution(emit: Emission, step: Step) -> Emitted:
         weight.shape[1] * groups,
         tuple(weight.shape[2:]),
         stride=tuple(step.attributes.get("strides", [1] * rank)),
-        padding=tuple(pads[:rank]),
+        padding=tuple(pads[:rank]),  # type: ignore[arg-type]
         output_padding=tuple(step.attributes.get("output_padding", [0] * rank)),
         dilation=tuple(step.attributes.get("dilations", [1] * rank)),
         groups=groups,

@@ -12,7 +12,7 @@ import torch
 
 from ..emission import Constant, Emission, Emitted, Value
 from ..folding import evaluate
-from ..graph import Step, refuse
+from ..graph import MOVERS, Step, refuse
 from .registry import operator
 
 MASK = 1e4  # numbers as large as this stand for "never", not for something learned
@@ -185,7 +185,7 @@ def where(emit: Emission, step: Step) -> Emitted:
     """A mask chooses; a constant mask is held as a buffer."""
     condition, yes, no = (emit.value(step, index) for index in range(3))
     pivot = next(value for value in (yes, no, condition) if isinstance(value, Emitted))
-    sides = [
+    sides: list[Any] = [
         condition if isinstance(condition, Emitted) else emit.held(step, without_batch(emit, step, condition, pivot))
     ]
     for value in (yes, no):
@@ -226,4 +226,6 @@ def fold(emit: Emission, step: Step) -> tuple[Value, ...]:
     for index, name in enumerate(step.inputs):
         arrays.append(emit.constant(step, index) if name else None)
     results = evaluate(step, arrays, emit.opset)
-    return tuple(Constant(array, name) for array, name in zip(results, step.outputs, strict=False))
+    first = emit.values.get(step.input(0))
+    kept = first.name if isinstance(first, Constant) and step.operator in MOVERS else ""
+    return tuple(Constant(array, kept or name) for array, name in zip(results, step.outputs, strict=False))

@@ -23,6 +23,10 @@ def _window(emit: Emission, step: Step, x: Emitted) -> tuple[list[int], list[int
     return kernel, strides, window_pads(step, emit, x, kernel)
 
 
+def _pair(numbers: list[int]) -> tuple[int, int]:
+    return numbers[0], numbers[1]
+
+
 @operator("MaxPool")
 def max_pool(emit: Emission, step: Step) -> Emitted:
     x = emit.activation(step)
@@ -51,12 +55,12 @@ def average_pool(emit: Emission, step: Step) -> Emitted:
     if any(int(size) != 1 for size in step.attributes.get("dilations", [1, 1])):
         raise refuse(step, "has gaps in its window")
     if is_even(pads) and all(2 * pad <= size for pad, size in zip(pads, kernel, strict=False)):
-        layer = nn.AvgPool2d(tuple(kernel), tuple(strides), tuple(pads[:2]), ceil_mode, counted)
+        layer = nn.AvgPool2d(_pair(kernel), _pair(strides), _pair(pads), ceil_mode, counted)
         return emit.module(step, "pool", layer, x)
     if ceil_mode:
         raise refuse(step, "has uneven padding and rounds its size up")
     height, width = (dim.size for dim in x.dims[2:])
-    pooled = emit.module(step, "pool", nn.AvgPool2d(tuple(kernel), tuple(strides)), pad_image(emit, step, x, pads))
+    pooled = emit.module(step, "pool", nn.AvgPool2d(_pair(kernel), _pair(strides)), pad_image(emit, step, x, pads))
     if counted:
         return pooled
     ones = nn.functional.pad(torch.ones(1, 1, height, width), (pads[1], pads[3], pads[0], pads[2]))
