@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import nn
 
 from evolution_core.architectures.layers import LocalResponseNorm
 
-from .writing import Step, Unknown, Value, module
+from .writing import MODULES, Step, Unknown, Value, call, module, plain
 
 
 def _pair(value: Any, rank: int) -> list[int]:
@@ -167,3 +168,23 @@ def adaptive(step: Step) -> Value:
         raise Unknown(f"{step.label}: windows of unequal sizes")
     window = [size // target for size, target in zip(given, wanted, strict=True)]
     return step.out(f"{kind}Pool", [source.name], kernel_shape=window, strides=window)
+
+
+# Functions whose arguments after the input are those of a layer without weights.
+_AS_LAYERS: dict[str, type[nn.Module]] = {
+    "max_pool2d": nn.MaxPool2d,
+    "avg_pool2d": nn.AvgPool2d,
+    "adaptive_avg_pool2d": nn.AdaptiveAvgPool2d,
+    "adaptive_max_pool2d": nn.AdaptiveMaxPool2d,
+    "local_response_norm": nn.LocalResponseNorm,
+}
+
+
+@call(*_AS_LAYERS)
+def as_layer(step: Step) -> Value:
+    """A function written as the layer that does the same."""
+    target: Any = step.node.target
+    name = target if isinstance(target, str) else target.__name__
+    options = {key: plain(value) for key, value in step.kwargs.items() if key != "input"}
+    kind = _AS_LAYERS[name]
+    return MODULES[kind](replace(step, module=kind(*plain(step.args[1:]), **options)))

@@ -61,6 +61,11 @@ def silu(step: Step) -> Value:
     return step.out("Mul", [name, step.inner("Sigmoid", [name])])
 
 
+@call("rsqrt")
+def rsqrt(step: Step) -> Value:
+    return step.out("Reciprocal", [step.inner("Sqrt", [step.tensor().name])])
+
+
 @module(nn.LeakyReLU)
 @call("leaky_relu")
 def leaky(step: Step) -> Value:
@@ -316,22 +321,40 @@ def pixel_shuffle(step: Step) -> Value:
     return step.out("DepthToSpace", [step.tensor().name], blocksize=int(factor), mode="CRD")  # type: ignore[arg-type]
 
 
+@module(nn.PixelUnshuffle)
+@call("pixel_unshuffle")
+def pixel_unshuffle(step: Step) -> Value:
+    factor = int(step.module.downscale_factor if step.module else step.number(1, "downscale_factor"))  # type: ignore[union-attr,arg-type]
+    source, target = step.tensor(), step.value("")
+    channels, height, width = source.size(1), target.size(2), target.size(3)
+    split = step.writer.integers([0, channels, height, factor, width, factor])
+    apart = step.inner("Reshape", [source.name, split])
+    moved = step.inner("Transpose", [apart], perm=[0, 1, 3, 5, 2, 4])
+    return step.out("Reshape", [moved, step.writer.integers([0, channels * factor**2, height, width])])
+
+
+_RESIZE = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"}
+
+
 @module(nn.Upsample)
 @call("interpolate")
 def upsample(step: Step) -> Value:
-    """Nearest neighbour by a whole factor; other interpolations are left to torch's exporter."""
+    """Enlarging by a whole factor; other interpolations are left to torch's exporter."""
     source, target = step.tensor(), step.value("")
-    mode = step.module.mode if step.module else step.number(3, "mode", "nearest")  # type: ignore[union-attr]
+    layer: Any = step.module
+    mode = layer.mode if layer is not None else step.number(3, "mode", "nearest")
+    aligned = layer.align_corners if layer is not None else step.number(4, "align_corners")
     factors = [target.size(axis) / source.size(axis) for axis in range(2, source.rank)]
-    if mode != "nearest" or any(factor != int(factor) for factor in factors):
+    if mode not in _RESIZE or any(factor != int(factor) for factor in factors):
         raise Unknown(f"{step.label}: {mode} interpolation by {factors}")
-    scales = step.writer.constant(np.asarray([1.0, 1.0, *factors], np.float32))
+    corners = "asymmetric" if mode == "nearest" else "align_corners" if aligned else "half_pixel"
     return step.out(
         "Resize",
-        [source.name, "", scales],
-        mode="nearest",
-        coordinate_transformation_mode="asymmetric",
-        nearest_mode="floor",
+        [source.name, "", step.writer.constant(np.asarray([1.0, 1.0, *factors], np.float32))],
+        mode=_RESIZE[mode],
+        coordinate_transformation_mode=corners,
+        nearest_mode="floor" if mode == "nearest" else None,
+        cubic_coeff_a=-0.75 if mode == "bicubic" else None,
     )
 
 
@@ -354,5 +377,8 @@ def question(step: Step) -> Any:
     """Sizes are known: numbers, or `Sized` where they follow the batch."""
     two, three = step.result
     if isinstance(two, torch.Tensor):
+        if step.arg(1, "name") == "mT":
+            axes = list(range(two.dim()))
+            return step.out("Transpose", [step.tensor().name], perm=[*axes[:-2], axes[-1], axes[-2]])
         raise Unknown(f"{step.label}: an attribute that is a tensor")
     return two if two == three else Sized(two, three)

@@ -109,14 +109,14 @@ class Step:
 
     writer: Writer
     node: fx.Node
-    module: nn.Module | None  # the real one, with numbers
+    module: nn.Module | None  # the layer with its numbers, also where a function stands for one
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     result: tuple[Any, Any]  # what the node gives for batches of 2 and 3
 
     @property
     def label(self) -> str:
-        return str(self.node.target) if self.module is not None else self.node.name
+        return str(self.node.target) if self.node.op == "call_module" else self.node.name
 
     def arg(self, position: int, key: str, default: Any = None) -> Any:
         return self.args[position] if len(self.args) > position else self.kwargs.get(key, default)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .graph import evaluable
+from .graph import on_shapes
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -59,11 +59,13 @@ class Walk:
 
 def walk(model: nn.Module, shape: tuple[int, ...]) -> Walk:
     """Counts, peak memory and layer table in one run over the shapes. Raises NetworkError as `count_macs`."""
-    graph, example = evaluable(model, shape)
-    counter = _Counter(graph)
-    with torch.no_grad():
+
+    def count(graph: fx.GraphModule, example: Tensor) -> Walk:
+        counter = _Counter(graph)
         counter.run(example)
-    return Walk(sum(counter.macs.values()), counter.peak, list(_rows(graph, counter)))
+        return Walk(sum(counter.macs.values()), counter.peak, list(_rows(graph, counter)))
+
+    return on_shapes(model, shape, count)
 
 
 class _Products(TorchDispatchMode):

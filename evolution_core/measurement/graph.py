@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, fx, nn
 
 from evolution_core.architectures.layers import is_leaf
 from evolution_core.spec import NetworkError
+
+Result = TypeVar("Result")
 
 
 class _Tracer(fx.Tracer):
@@ -40,19 +43,16 @@ def traced(model: nn.Module) -> fx.GraphModule:
         raise NetworkError(f"torch.fx cannot follow this network: {type(error).__name__}: {reason}") from error
 
 
-def evaluable(model: nn.Module, shape: tuple[int, ...]) -> tuple[fx.GraphModule, Tensor]:
-    """A graph and an input [1, *shape] on which it runs: without numbers where that is possible, else with zeros.
+def on_shapes(model: nn.Module, shape: tuple[int, ...], work: Callable[[fx.GraphModule, Tensor], Result]) -> Result:
+    """`work(graph, input [1, *shape])`: without numbers where that is possible, else with zeros, never with gradients.
 
     Raises NetworkError when the network does not run on such an input.
     """
-    reason = ""
-    for graph, device in ((traced(without_numbers(model)), "meta"), (None, "cpu")):
-        graph = graph or traced(copy.deepcopy(model).eval())
-        example = torch.zeros((1, *shape), device=device)
+    for copied, device in ((without_numbers, "meta"), (copy.deepcopy, "cpu")):
+        graph = traced(copied(model).eval())
         try:
             with torch.no_grad():
-                fx.Interpreter(graph).run(example)
-            return graph, example
+                return work(graph, torch.zeros((1, *shape), device=device))
         except Exception as error:  # a step that needs numbers, or an input that does not fit
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     sizes = "x".join(map(str, shape))
