@@ -67,6 +67,9 @@ def best_normalisation(network: OwnNetwork, data: Data, *, images: int = DEFAULT
     candidates = candidate_normalisations(network.shape[0], data.mean, data.std)
     if network.outputs != len(data.classes):
         return candidates[0]
+    from .heads import fitted  # which imports the network, which imports this
+
+    network = fitted(network, data.classes, seed=0)  # as many outputs: at most put in the data's order
     count = min(images, len(data.train))
     places = (torch.arange(count, dtype=torch.float64) * (len(data.train) / count)).long()
     pixels, targets = data.train.images.index_select(0, places), data.train.targets.index_select(0, places).long()
