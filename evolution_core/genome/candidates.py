@@ -10,19 +10,27 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, fx
 
+from .clusters import Axis
+
 if TYPE_CHECKING:
     from .rewriting import World
 
 
 @dataclass
 class Candidate:
-    """A call to put in a node's place. `select` takes positions along a dimension of its result, in order."""
+    """A call to put in a node's place. `select` takes positions along a dimension of its result, in that order."""
 
     op: str
     target: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
     select: tuple[int, Tensor] | None = None
+    shape: tuple[int, ...] = ()  # of the result before selecting, where that is a step of its own
+
+    @property
+    def only_selects(self) -> bool:
+        """Whether the call itself does nothing, so that selecting from its input is all there is to do."""
+        return self.target is operator.getitem and self.args[1:] == ((slice(None),),)
 
     def is_same(self, node: fx.Node) -> bool:
         return (self.op, self.target, self.args, self.kwargs, self.select) == (
@@ -68,7 +76,7 @@ def candidates(node: fx.Node, world: World, small: dict[fx.Node, Any], expected:
         yield from _padded(node, world)
     if name in ("getitem", "__getitem__"):
         yield from _sliced(node, world, small, expected)
-    yield from _selected(node, small, expected)
+    yield from _selected(node, world, small, expected)
 
 
 def _name(node: fx.Node, world: World) -> str:
@@ -189,55 +197,51 @@ def _sliced(node: fx.Node, world: World, small: dict[fx.Node, Any], expected: Te
     if not isinstance(entries[places[axes.dim]], slice):
         return
     entries[places[axes.dim]] = slice(None)
-    opened = Candidate("call_function", operator.getitem, (source, tuple(entries)))
+    whole = all(entry == slice(None) for entry in entries)
+    opened = Candidate("call_function", operator.getitem, (source, (slice(None),) if whole else tuple(entries)))
     try:
         found = small[source][world.new(tuple(entries))]
     except (TypeError, IndexError):
         return
-    taken_from = _positions(found, expected)
-    if taken_from is None:
+    dim = sum(not isinstance(entry, int) for entry in entries[: places[axes.dim]])
+    where = _positions(found, expected, dim)
+    if where is None:
         return
-    dim, where = taken_from
     straight = _as_slice(where)
-    out = sum(not isinstance(entry, int) for entry in entries[: places[axes.dim]])
-    if straight is not None and dim == out:
+    if straight is not None:
         entries[places[axes.dim]] = straight
         yield Candidate("call_function", operator.getitem, (source, tuple(entries)))
-    opened.select = (dim, where)
+    opened.select, opened.shape = (dim, where), tuple(found.shape)
     yield opened
 
 
-def _selected(node: fx.Node, small: dict[fx.Node, Any], expected: Tensor) -> Iterator[Candidate]:
-    """Whatever takes elements along one dimension, as a slice or as an index."""
-    sources = [n for n in node.all_input_nodes if isinstance(small.get(n), Tensor)]
-    for source in sources:
-        found = _positions(small[source], expected)
-        if found is None:
+def _selected(node: fx.Node, world: World, small: dict[fx.Node, Any], expected: Tensor) -> Iterator[Candidate]:
+    """Whatever takes elements along the dimension that is cut, as a slice or as an index."""
+    for source in node.all_input_nodes:
+        axes = world.clusters.axes.get(source.name)
+        if not isinstance(small.get(source), Tensor) or not isinstance(axes, Axis):
             continue
-        dim, where = found
+        where = _positions(small[source], expected, axes.dim)
+        if where is None:
+            continue
         straight = _as_slice(where)
         if straight is not None:
-            yield Candidate("call_function", operator.getitem, (source, (*[slice(None)] * dim, straight)))
-        yield Candidate("call_function", operator.getitem, (source, (slice(None),)), {}, (dim, where))
+            yield Candidate("call_function", operator.getitem, (source, (*[slice(None)] * axes.dim, straight)))
+        yield Candidate("call_function", operator.getitem, (source, (slice(None),)), {}, (axes.dim, where))
 
 
-def _positions(found: Tensor, expected: Tensor) -> tuple[int, Tensor] | None:
-    """(dim, positions) such that found.index_select(dim, positions) is what is expected."""
-    if found.ndim != expected.ndim or 0 in found.shape or 0 in expected.shape:
+def _positions(found: Tensor, expected: Tensor, dim: int) -> Tensor | None:
+    """Positions such that found.index_select(dim, positions) is what is expected; None where there are none."""
+    sizes = [(a, b) for d, (a, b) in enumerate(zip(found.shape, expected.shape, strict=False)) if d != dim]
+    if found.ndim != expected.ndim or any(a != b for a, b in sizes) or 0 in (found.numel(), expected.numel()):
         return None
-    for dim in range(found.ndim):
-        one, other = list(found.shape), list(expected.shape)
-        del one[dim], other[dim]
-        if one != other:
-            continue
-        start = [slice(None) if d == dim else 0 for d in range(found.ndim)]
-        places = {value: place for place, value in enumerate(found[tuple(start)].tolist())}
-        where = [places.get(value) for value in expected[tuple(start)].tolist()]
-        if None not in where:
-            positions = torch.tensor(where)
-            if torch.equal(found.index_select(dim, positions), expected):
-                return dim, positions
-    return None
+    start = tuple(slice(None) if d == dim else 0 for d in range(found.ndim))
+    places = {value: place for place, value in enumerate(found[start].tolist())}
+    where = [places.get(value) for value in expected[start].tolist()]
+    if None in where:
+        return None
+    positions = torch.tensor(where)
+    return positions if torch.equal(found.index_select(dim, positions), expected) else None
 
 
 def _as_slice(positions: Tensor) -> slice | None:

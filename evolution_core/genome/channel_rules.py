@@ -102,14 +102,16 @@ def reduction(call: Call) -> object:
         return protect_all(call, "it meets an operation that is not understood")
     chosen = range(ndim) if dims is None or dims in ((), []) else [dims] if isinstance(dims, int) else dims
     over = sorted(dim % ndim for dim in chosen)
-    crossing = set(over) & set(call.ledger.varying(x.labels))
-    if crossing and not (call.name == "sum" and x.clean):
-        call.ledger.protect(x.labels, f"{call.name} mixes its channels")
+    varying = set(call.ledger.varying(x.labels))
+    if varying & set(over) and varying - set(over):  # what is reduced differs, what stays too: one cluster each
+        call.ledger.over(x.labels, tuple(over))
+    elif varying & set(over):
+        if call.name != "sum" or not x.clean:
+            call.ledger.protect(x.labels, f"{call.name} mixes its channels")
+        return fixed(call.value)
     base = x.labels
     for dim in reversed(over):
         base = base.narrow(dim, 0, 1) if keep is True else base.select(dim, 0)
-    if crossing:
-        return fixed(call.value)
     clean = x.clean and call.name not in ("logsumexp", "argmax", "argmin", "all")
     spread = lambda spec: Flow(base.expand(spec.shape), clean)  # noqa: E731
     return spread(call.value) if isinstance(call.value, Spec) else tuple(spread(spec) for spec in call.value)

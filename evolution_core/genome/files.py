@@ -156,7 +156,8 @@ def _fill(model: nn.Module, tensors: dict[str, Tensor]) -> None:
         new = tensors[name].clone()
         made[id(old)] = nn.Parameter(new, requires_grad=old.requires_grad) if isinstance(old, nn.Parameter) else new
     for module in model.modules():  # every place of a tied tensor gets the same one
-        for table in (module._parameters, module._buffers):
+        tables: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
+        for table in tables:
             for key, old in table.items():
                 if old is not None:
                     table[key] = made[id(old)]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-import operator
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
-from evolution_core.genome.candidates import Candidate
-from evolution_core.genome.clusters import ClusterMap
+from evolution_core.genome.clusters import Axis, ClusterMap, TensorInfo
 from evolution_core.genome.graph import Spec, attribute, canonical_names
 from evolution_core.genome.rewriting import Rewriting, plan
 from evolution_core.genome.tracing import META
@@ -46,7 +45,7 @@ def cut(model: nn.Module, clusters: ClusterMap, alive: Tensor) -> fx.GraphModule
         root.add_module(name, copy.deepcopy(module))
     _replace_tensors(root, clusters, alive)
     _resize_modules(root, clusters, alive)
-    graph, added = _rewritten(clusters.graph, rewriting, root)
+    graph, added = _rewritten(clusters, rewriting, root)
     _scale_dropouts(root, clusters, rewriting)
     offspring = fx.GraphModule(
         root, graph, type(model).__name__ if not isinstance(model, fx.GraphModule) else "Network"
@@ -163,51 +162,67 @@ def set_dropout_rates(model: nn.Module, rates: Mapping[str, float]) -> None:
         module.p = float(rate)
 
 
-def _rewritten(graph: fx.Graph, rewriting: Rewriting, root: nn.Module) -> tuple[fx.Graph, dict[str, Tensor]]:
-    """A copy of the graph with the changes in it, and the index buffers that it needs: get_attr node -> numbers."""
-    result = fx.Graph()
+@dataclass
+class _Added:
+    """Nodes that a rewriting brought: index buffers (node -> numbers) and steps before them (node -> what it gives)."""
+
+    indices: dict[str, Tensor] = field(default_factory=dict)
+    steps: dict[str, tuple[Spec, int, str]] = field(default_factory=dict)  # value, dimension that is cut, its source
+
+
+def _rewritten(clusters: ClusterMap, rewriting: Rewriting, root: nn.Module) -> tuple[fx.Graph, _Added]:
+    """A copy of the graph with the changes in it."""
+    result, added = fx.Graph(), _Added()
     copies: dict[fx.Node, fx.Node] = {}
-    added: dict[str, Tensor] = {}
-    for node in graph.nodes:
+    for node in clusters.graph.nodes:
         change = rewriting.changes.get(node.name)
         if change is None:
             copies[node] = result.node_copy(node, copies.__getitem__)
             copies[node].name = node.name
             continue
-        copies[node] = _changed(result, node, change, copies, root, added)
+        args = fx.node.map_arg(change.args, copies.__getitem__)
+        kwargs = fx.node.map_arg(change.kwargs, copies.__getitem__)
+        if change.select is None:
+            copies[node] = result.create_node(change.op, change.target, args, kwargs, name=node.name)
+            continue
+        dim, positions = change.select
+        source = args[0]
+        if not change.only_selects:
+            source = result.create_node(change.op, change.target, args, kwargs)
+            spec = Spec(change.shape, clusters.values[node.name].dtype)
+            added.steps[source.name] = (spec, dim, change.args[0].name)
+        buffer = f"{node.name}_index"
+        root.register_buffer(buffer, positions)
+        index = result.get_attr(buffer)
+        added.indices[index.name] = positions
+        copies[node] = result.call_function(torch.index_select, (source, dim, index))
+        copies[node].name = node.name
+    for node in list(result.nodes):  # index buffers whose numbers were replaced
+        if node.op == "get_attr" and not node.users:
+            result.erase_node(node)
     result.lint()
     return result, added
 
 
-def _changed(
-    result: fx.Graph,
-    node: fx.Node,
-    change: Candidate,
-    copies: dict[fx.Node, fx.Node],
-    root: nn.Module,
-    added: dict[str, Tensor],
-) -> fx.Node:
-    args = fx.node.map_arg(change.args, copies.__getitem__)
-    kwargs = fx.node.map_arg(change.kwargs, copies.__getitem__)
-    if change.select is None:
-        return result.create_node(change.op, change.target, args, kwargs, name=node.name)
-    dim, positions = change.select
-    source = args[0]
-    if (change.target, change.args[1:]) != (operator.getitem, ((slice(None),),)):
-        source = result.create_node(change.op, change.target, args, kwargs)
-    buffer = f"{node.name}_index"
-    root.register_buffer(buffer, positions)
-    index = result.get_attr(buffer)
-    added[index.name] = positions
-    return result.call_function(torch.index_select, (source, dim, index), name=node.name)
-
-
-def _map_after(
-    clusters: ClusterMap, alive: Tensor, graph: fx.Graph, rewriting: Rewriting, added: dict[str, Tensor]
-) -> ClusterMap:
-    values = dict(rewriting.values)
-    constants = dict(clusters.constants)
-    for name, positions in added.items():
+def _map_after(clusters: ClusterMap, alive: Tensor, graph: fx.Graph, rewriting: Rewriting, added: _Added) -> ClusterMap:
+    """What `ClusterMap.after` cannot know: the new nodes, and which buffers came and went."""
+    values, constants, kinds = dict(rewriting.values), dict(clusters.constants), dict(clusters.kinds)
+    names = {node.name: str(node.target) for node in graph.nodes if node.op == "get_attr"}
+    gone = {str(node.target) for node in clusters.graph.nodes if node.op == "get_attr"} - set(names.values())
+    tensors = {name: info for name, info in clusters.tensors.items() if name not in gone}
+    for name, positions in added.indices.items():
         values[name] = Spec(tuple(positions.shape), positions.dtype)
         constants[name] = positions
-    return clusters.after(alive, graph=graph, values=values, constants=constants)
+    for node in graph.nodes:
+        if node.target is torch.index_select:
+            kinds[node.name] = "mover"
+    for name, (spec, _, _) in added.steps.items():
+        values[name], kinds[name] = spec, "mover"
+    smaller = replace(clusters, tensors=tensors).after(
+        alive, graph=graph, values=values, constants=constants, kinds=kinds
+    )
+    for name, (_, dim, source) in added.steps.items():
+        smaller.axes[name] = Axis(dim, smaller.axes[source].ids)
+    for name, positions in added.indices.items():
+        smaller.tensors[names[name]] = TensorInfo(tuple(positions.shape), positions.element_size(), True)
+    return smaller
