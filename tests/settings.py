@@ -28,4 +28,5 @@ from webapp.settings import STORAGES  # noqa: E402
 
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast; the product keeps Django's default
-WHITENOISE_AUTOREFRESH = True
+STATIC_ROOT = os.path.join(_home, "static")  # whatever was collected before is not what is tested
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True

@@ -17,6 +17,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 SMALL = 10 * 1000**2  # bytes: forms without files, and everybody without a session
+DRAINED = 200 * 1000**2
 ROOM_FOR_FORM = 1000**2  # a multipart body is a little longer than its files
 
 
@@ -42,8 +43,10 @@ class BodyLimit:
         length = headers.get(b"content-length", b"")
         announced = int(length) if length.isdigit() else 0
         if announced > limit:
+            await drain(receive)
             await refuse(send, 413, *too_large())
         elif announced > SMALL and announced > shutil.disk_usage(settings.FILE_UPLOAD_TEMP_DIR).free * 0.9:
+            await drain(receive)
             await refuse(send, 507, "The disk is too full", "The server has too little free space for these files.")
         else:
             await self.counted(scope, receive, send, limit)
@@ -76,12 +79,24 @@ class BodyLimit:
             await self.application(scope, counting, watching)
         except TooLarge:
             if not answered:
+                await drain(receive)
                 await refuse(send, 413, *too_large())
 
 
 def too_large() -> tuple[str, str]:
     most = size(settings.EUSTRESS_MAX_UPLOAD)
     return "That is too large", f"One upload may hold at most {most} in all. EUSTRESS_MAX_UPLOAD sets the limit."
+
+
+async def drain(receive: Receive) -> None:
+    """Reads some of the body and forgets it: a browser that is still sending when the connection closes shows its own
+    error and not our page."""
+    left = DRAINED
+    while left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return
 
 
 async def refuse(send: Send, status: int, title: str, sentence: str) -> None:

@@ -1,14 +1,18 @@
-"""Where static files come from (ours and chosen files of npm packages) and how they are stored for serving."""
+"""Static files: where they come from (ours and chosen files of npm packages), how they are stored and served."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.contrib.staticfiles.finders import BaseFinder
 from django.core.files.storage import FileSystemStorage, Storage
+from django.http import HttpRequest, HttpResponse
+from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 PREFIX = "vendor"
@@ -40,3 +44,43 @@ class ManifestStorage(CompressedManifestStaticFilesStorage):
     """Names carry a hash of the content, in our ES modules' imports too, so that all may be cached for ever."""
 
     support_js_module_import_aggregation = True
+
+
+class StaticFilesMiddleware(WhiteNoiseMiddleware):
+    """WhiteNoise, at home under ASGI too: it answers with bytes (static files are small) where the original's file
+    responses would be gathered by Django with a warning, and costs async views no thread."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[..., Any]) -> None:
+        super().__init__(get_response)
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if iscoroutinefunction(self):
+            return self._answer(request)
+        return super().__call__(request)
+
+    async def _answer(self, request: HttpRequest) -> Any:
+        if self.autorefresh:
+            static_file = await asyncio.to_thread(self.find_file, request.path_info)
+        else:
+            static_file = self.files.get(request.path_info)
+        if static_file is None:
+            return await self.get_response(request)
+        return await asyncio.to_thread(self.serve, static_file, request)
+
+    @staticmethod
+    def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
+        answer = static_file.get_response(request.method, request.META)
+        content = b""
+        if answer.file is not None:
+            with answer.file as file:
+                content = file.read()
+        response = HttpResponse(content, status=int(answer.status))
+        del response["Content-Type"]
+        for key, value in answer.headers:
+            response[key] = value
+        return response

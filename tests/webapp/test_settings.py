@@ -235,3 +235,24 @@ def test_static_files_build_with_hashed_names_and_only_the_npm_files_we_chose(tm
             for other, other_hashed in paths.items():
                 if f'from "./{Path(other).name}"' in text and other.startswith("js/"):
                     pytest.fail(f"{name} still imports {other}, not {other_hashed}")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_static_files_are_served_under_asgi_whole_typed_and_cached(method):
+    import asyncio
+
+    from django.test import AsyncClient
+
+    async def ask(**headers: str):
+        return await AsyncClient().generic(method, "/static/css/eustress.css", headers=headers)
+
+    response = asyncio.run(ask())
+    text = (ROOT / "webapp" / "static" / "css" / "eustress.css").read_bytes()
+    assert response.status_code == 200
+    assert response["Content-Type"] == 'text/css; charset="utf-8"'
+    assert response["Content-Length"] == str(len(text))
+    assert response.content == (text if method == "GET" else b"")
+    assert asyncio.run(ask(**{"if-none-match": response["ETag"]})).status_code == 304
+    if method == "GET":
+        part = asyncio.run(ask(range="bytes=0-9"))
+        assert (part.status_code, part.content) == (206, text[:10])

@@ -46,7 +46,7 @@ class AccountForm(forms.Form):
     """What a new person says about herself. The address may be fixed by an invitation."""
 
     email = forms.EmailField(label="E-mail address", max_length=254)
-    name = forms.CharField(label="Your name", max_length=150, required=False, help_text="Colleagues see it. Optional.")
+    name = forms.CharField(label="Your name", max_length=150, required=False, help_text="Colleagues see it.")
     password = forms.CharField(
         label="Password",
         strip=False,
