@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from evolution_core.spec import DataError
 Source = Path | str | Sequence[tuple[str, Path]]
 
 _JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
+_DIRECTORY_BYTES = 256  # an entry of a zip's directory is 46 bytes and its name; long names are admitted
 _NESTED = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar", ".npz")
 
 
@@ -158,8 +160,10 @@ class Archive:
     def __init__(self, path: Path, label: str, limits: Limits):
         self.file, self.label = path, label
         try:
+            if _directory_size(path) > _DIRECTORY_BYTES * limits.entries:
+                raise DataError(f"holds more than {limits.entries:,} files", label)
             self.zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, zlib.error, OSError, OverflowError, ValueError, NotImplementedError) as error:
             raise DataError(f"is not a readable zip archive ({_short(error)})", label) from None
         entries = self.zip.infolist()
         if len(entries) > limits.entries:
@@ -210,6 +214,26 @@ class Archive:
 
     def fingerprint(self) -> str:
         return _digest([("archive", self.file)])
+
+
+def _directory_size(path: Path) -> int:
+    """Bytes of a zip's directory as its end record says: zipfile would read all of it into memory. 0 if unknown."""
+    with path.open("rb") as stream:
+        stream.seek(0, os.SEEK_END)
+        start = max(0, stream.tell() - 2**16 - 42)
+        stream.seek(start)
+        tail = stream.read()
+        end = tail.rfind(b"PK\x05\x06")
+        if end < 0 or len(tail) < end + 22:
+            return 0
+        size = struct.unpack_from("<I", tail, end + 12)[0]
+        locator = end - 20
+        if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
+            stream.seek(struct.unpack_from("<Q", tail, locator + 8)[0])
+            record = stream.read(56)
+            if len(record) == 56 and record[:4] == b"PK\x06\x06":
+                size = struct.unpack_from("<Q", record, 40)[0]
+    return size
 
 
 def open_source(source: Source, limits: Limits | None = None) -> Files:

@@ -10,10 +10,10 @@ from evolution_core.spec import DataError
 from .files import Files, Limits, Source, open_source
 from .folders import ClassFolders, is_picture
 from .idx import idx_names, read_idx
-from .images import is_gray, thumbnail
+from .images import SAMPLE_SIDE, is_gray, original_size, thumbnail
 from .model import TEST, TRAIN, VALIDATION, ClassCount, Inspection, Sample, Sizes
 from .npz import read_npz
-from .readers import Progress, Reader
+from .readers import Progress, Reader, printable
 
 LARGEST_OWN_SIZE = 64
 USUAL_SIZE = 32
@@ -52,11 +52,11 @@ def inspect(source: Source, *, progress: Progress | None = None, limits: Limits 
         found.images = len(reader.labels)
         _survey(reader, found, progress)
         _check_parts(reader)
+        found.problems, found.notes = reader.findings.listed(), reader.findings.notes
     except DataError as error:
-        found.problems.extend(error.problems)
-        return found
-    found.problems.extend(reader.findings.listed())
-    found.notes.extend(reader.findings.notes)
+        found.problems = error.problems
+    found.problems = [(printable(file), printable(sentence)) for file, sentence in found.problems]
+    found.notes = [(printable(file), printable(sentence)) for file, sentence in found.notes]
     return found
 
 
@@ -65,7 +65,7 @@ def _count(reader: Reader) -> list[ClassCount]:
     known = (reader.labels >= 0) & (reader.labels < len(reader.classes))
     np.add.at(counts, (reader.parts[known], reader.labels[known]), 1)
     return [
-        ClassCount(name, int(counts[TRAIN, i]), int(counts[TEST, i]), int(counts[VALIDATION, i]))
+        ClassCount(printable(name), int(counts[TRAIN, i]), int(counts[TEST, i]), int(counts[VALIDATION, i]))
         for i, name in enumerate(reader.classes)
     ]
 
@@ -76,14 +76,15 @@ def _survey(reader: Reader, found: Inspection, progress: Progress | None) -> Non
     wanted = _sample_indices(reader)
     gray = True
     low, high = [2**31, 2**31], [0, 0]
-    for index, image in enumerate(reader.images()):
+    for index, image in enumerate(reader.images(near=SAMPLE_SIDE)):
         if isinstance(image, DataError):
             for file, sentence in image.problems:
                 reader.findings.problem(file, sentence)
             continue
         gray = gray and is_gray(image)
-        low = [min(low[0], image.width), min(low[1], image.height)]
-        high = [max(high[0], image.width), max(high[1], image.height)]
+        width, height = original_size(image)
+        low = [min(low[0], width), min(low[1], height)]
+        high = [max(high[0], width), max(high[1], height)]
         if index in wanted:
             found.samples.append(_sample(reader, index, image))
         if progress and index % 100 == 0:
@@ -111,7 +112,7 @@ def _sample_indices(reader: Reader) -> set[int]:
 
 def _sample(reader: Reader, index: int, image: Image.Image) -> Sample:
     label = int(reader.labels[index])
-    return Sample(reader.classes[label], reader.name(index), thumbnail(image))
+    return Sample(printable(reader.classes[label]), printable(reader.name(index)), thumbnail(image))
 
 
 def _check_parts(reader: Reader) -> None:

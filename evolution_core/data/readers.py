@@ -66,6 +66,11 @@ def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     return key, name
 
 
+def printable(text: str) -> str:
+    """Text from a stranger's file as it may be stored and shown: no control characters, at most 300 characters."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:300])
+
+
 def check_classes(names: list[str], findings: Findings, where: str) -> None:
     """Note the problems of the class list itself: none, one, or more than the networks can tell apart."""
     if len(names) == 0:

@@ -229,6 +229,14 @@ def test_exif_rotation_is_applied(tmp_path):
     assert image[:, 10:].max() < 50
 
 
+def test_sizes_are_of_upright_pictures(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    content = png(Image.fromarray(pixels(1, (400, 600))), "JPEG", exif=exif)
+    found = inspect(write_folder(tmp_path, {f"{side}/{number}.jpg": content for side in "ab" for number in range(3)}))
+    assert found.sizes.minimum == found.sizes.maximum == (400, 600)
+
+
 def test_the_first_frame_counts(tmp_path):
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     content = png(frames[0], "GIF", save_all=True, append_images=frames[1:])
@@ -292,6 +300,7 @@ def test_large_photographs_are_decoded_smaller_to_the_same_picture(tmp_path):
     content = png(Image.fromarray(smooth), "JPEG", quality=95)
     wanted = np.asarray(Image.fromarray(smooth).resize((16, 16), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
     image = one_image(tmp_path, content, "x.jpg", input_size=16)
+    assert inspect(tmp_path / "one").sizes.minimum == (512, 512)
     assert np.abs(image.astype(int) - wanted).max() <= 4
 
 

@@ -84,6 +84,27 @@ def test_too_many_entries_are_refused(tmp_path):
     assert "holds more than 11 files" in problem(write_folder(tmp_path / "d", class_files()), entries=11)
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_a_huge_directory_is_refused_before_it_is_read(tmp_path, monkeypatch, large):
+    path = write_zip(tmp_path / "d.zip", class_files())
+    content = path.read_bytes()
+    end = content.rindex(b"PK\x05\x06")
+    size = struct.pack("<I", 0xFFFFFFF0)
+    record = b""
+    if large:  # the 64-bit form: its own end record and a locator
+        record = b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 12, 12, 2**40, 0)
+        record += b"PK\x06\x07" + struct.pack("<IQI", 0, end, 1)
+        size = struct.pack("<I", 0xFFFFFFFF)
+    path.write_bytes(content[:end] + record + content[end : end + 12] + size + content[end + 16 :])
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    assert "holds more than 1,000,000 files" in problem(path)
+
+
+def test_unprintable_names_are_shown_harmlessly(tmp_path):
+    found = inspect(write_zip(tmp_path / "d.zip", class_files() | {"cat/\x1b[31m\n.png": b"x"}))
+    assert found.problems == [("cat/\ufffd[31m\ufffd.png", "is not an image")]
+
+
 def test_a_zip_bomb_is_refused_before_it_unpacks(tmp_path):
     bomb = {"cat/0.bmp": bytes(5_000_000), "dog/0.bmp": bytes(5_000_000)}
     source = write_zip(tmp_path / "d.zip", bomb, zipfile.ZIP_DEFLATED)
