@@ -7,6 +7,7 @@ from PIL import Image
 
 from evolution_core.spec import DataError
 
+from . import detection
 from .files import Files, Limits, Source, open_source
 from .folders import ClassFolders, is_picture
 from .idx import idx_names, read_idx
@@ -46,6 +47,8 @@ def inspect(source: Source, *, progress: Progress | None = None, limits: Limits 
     found = Inspection()
     try:
         files = open_source(source, limits)
+        if detection.understands(files, limits):
+            return detection.inspect_boxes(files, progress=progress, limits=limits)
         reader = open_reader(files, limits)
         found.fingerprint = files.fingerprint()
         found.classes = _count(reader)

@@ -10,6 +10,7 @@ import torch
 from evolution_core.spec import DataError, RunSpec
 from evolution_core.spec.base_networks import ARCHITECTURES
 
+from . import detection
 from .files import Files, Limits, Source, open_source
 from .images import fit
 from .inspection import inspect, open_reader
@@ -42,6 +43,16 @@ def load(
     if inspection.fatal:
         raise DataError(inspection.problems)
     shape = shape or input_shape(spec, inspection)
+    if inspection.task == "detection":
+        return detection.load_boxes(
+            open_source(source, limits),
+            spec=spec,
+            inspection=inspection,
+            shape=shape,
+            cache=cache,
+            progress=progress,
+            limits=limits,
+        )
     folder = place(cache, inspection.fingerprint, shape) if cache else None
     store = open_store(folder) if folder else None
     if store is None:

@@ -96,6 +96,7 @@ class Inspection:
     notes: list[tuple[str, str]] = field(default_factory=list)
     default_input: int = 32
     fingerprint: str = ""
+    boxes: dict[str, Any] | None = None  # of pictures with boxes: counts and sizes (detection.inspection)
     samples: list[Sample] = field(default_factory=list)
 
     @property
@@ -116,6 +117,7 @@ class Inspection:
             "notes": [{"file": file, "note": sentence} for file, sentence in self.notes],
             "default_input": self.default_input,
             "fingerprint": self.fingerprint,
+            "boxes": self.boxes,
         }
 
     @classmethod
@@ -134,6 +136,7 @@ class Inspection:
             notes=[(n["file"], n["note"]) for n in value.get("notes", [])],
             default_input=value.get("default_input", 32),
             fingerprint=value.get("fingerprint", ""),
+            boxes=value.get("boxes"),
         )
 
 
