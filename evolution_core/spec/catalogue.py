@@ -79,8 +79,8 @@ STRESSES: dict[str, Part] = _index(
             PAPER,
             "our formalisation",
             (
-                Parameter("factor", 0.7, 0.0, 0.99, "What a weakened synapse is multiplied by."),
-                Parameter("every", 20, 1, 10000, "Steps between two blows."),
+                Parameter("factor", 0.5, 0.0, 0.99, "What a weakened synapse is multiplied by."),
+                Parameter("every", 10, 1, 10000, "Steps between two blows."),
             ),
         ),
         Part(

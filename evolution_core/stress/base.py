@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..genome import ClusterMap
 from ..seeds import generator
 from ..spec import Stress
-from .clusters import Clusters, Slices
+from .clusters import Slices
 from .schedules import schedule_of
 
 
@@ -26,7 +27,7 @@ class Scene:
     that live or die singly, to each synapse's by parameter name."""
 
     model: nn.Module
-    clusters: Clusters
+    clusters: ClusterMap
     doomed: Tensor
     probability: Callable[[nn.Module], Tensor]
     synapses: Callable[[nn.Module], dict[str, Tensor]] | None = None
@@ -34,12 +35,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Moment:
-    """A step of a phase: `step` of `steps`, counted from 0. Its random streams depend on nothing else."""
+    """A step of a phase: `step` of `steps`, counted from 0; `rate` is the learning rate as a share of its peak. Its
+    random streams depend on nothing else."""
 
     step: int
     steps: int
     seed: int
     phase: str
+    rate: float = 1.0
 
     @property
     def progress(self) -> float:
@@ -54,8 +57,9 @@ class Signal:
     """A stress signal. It keeps no state between steps: each hook is a function of the model and the moment, so that a
     gestation can be taken up again at any step.
 
-    `foretold`: the deaths it prepares for must be drawn before gestation (otherwise it works through the
-    probabilities, and they may as well be drawn after it).
+    `foretold`: it prepares for the very deaths that were drawn before gestation. Otherwise it works through the
+    probabilities, and the deaths should be drawn from these as they are when gestation ends: then the trauma is
+    inherited. (Before it, `doomed` still says how many of each layer will die.)
     """
 
     name: str

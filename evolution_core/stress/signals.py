@@ -7,10 +7,10 @@ from torch import Tensor
 
 from ..spec import Stress
 from .base import Moment, Scene, Signal
-from .clusters import blocks_of, deaths
+from .clusters import blocks_of, calibrated, deaths
 from .registry import signal
 
-FADE_STEPS = 1e-12  # below this a fade counts as instantaneous
+_PRESSURE_DOSE = 0.16  # progress times the learning rate's share of its peak, summed over a gestation; about
 
 
 def _faded(scheduled: Signal, progress: float) -> float:
@@ -18,7 +18,7 @@ def _faded(scheduled: Signal, progress: float) -> float:
     fade, dealt = scheduled.parameters["fade"], scheduled.schedule.dealt
     if progress >= fade:
         return 1.0
-    return min(1.0, dealt(progress) / max(dealt(fade), FADE_STEPS))
+    return min(1.0, dealt(progress) / max(dealt(fade), 1e-12))
 
 
 @signal("death-list")
@@ -45,6 +45,8 @@ class Rehearsal(Signal):
     """Deaths drawn afresh from the current P in each step; each of the drawn is silent in that step's forward pass
     with a chance that rises to `peak` over gestation. Weights are kept. [O]"""
 
+    foretold = False
+
     def __init__(self, stress: Stress, scene: Scene) -> None:
         super().__init__(stress, scene)
         self.blocks = blocks_of(scene.clusters)
@@ -64,8 +66,9 @@ class Weakening(Signal):
     """Every `every` steps deaths are drawn from the current P and the drawn clusters' synapses multiplied by `factor`.
     P follows the weights, so the weakened are likelier to be drawn again, and to die: the trauma is inherited. [O]
 
-    Closest to the precursor's "environmental traumatic stresses imposed to synapses during training" [A]. Under a
-    schedule's level l the factor is 1 - l (1 - factor).
+    Closest to the precursor's "environmental traumatic stresses imposed to synapses during training" [A]. The factor
+    is 1 - l r (1 - factor) under a schedule's level l and a learning rate of r times its peak: a network that no
+    longer learns could not recover from a blow.
     """
 
     foretold = False
@@ -75,7 +78,7 @@ class Weakening(Signal):
         self.blocks = blocks_of(scene.clusters)
 
     def after_step(self, moment: Moment) -> None:
-        level = self.schedule.level(moment.progress)
+        level = self.schedule.level(moment.progress) * moment.rate
         if (moment.step + 1) % round(self.parameters["every"]) or level == 0.0:
             return
         probability = self.scene.probability(self.scene.model)
@@ -86,22 +89,28 @@ class Weakening(Signal):
 @signal("pressure")
 class Pressure(Signal):
     """A pull towards zero in proportion to (1 - P), on clusters, and on single synapses where the encoding has them;
-    it rises over gestation. [O]
+    for each step of learning it is stronger the further gestation has come. [O]
 
-    The dose is bounded: over a whole gestation, and unless the loss holds against it, a cluster's synapses shrink by
-    exp(-strength (1 - P)), however many steps there are. At the default strength even the least likely cluster keeps
-    a third of itself, so that a network is pressed and not collapsed.
+    P is the chance of living in this environment, min(1, k P), with k such that as many are expected to live as will:
+    those who surely live are not pressed. The pull is proportional to the learning rate too, for a network that no
+    longer learns cannot adapt. The dose is bounded: over a whole gestation, and unless the loss holds against it, a
+    cluster's synapses shrink by about exp(-strength (1 - P)), however many steps there are. At the default strength
+    even the least likely keeps a third of itself: the network is pressed and not collapsed; at 3 accuracy suffers.
     """
 
     foretold = False
 
+    def __init__(self, stress: Stress, scene: Scene) -> None:
+        super().__init__(stress, scene)
+        self.blocks = blocks_of(scene.clusters)
+
     def after_step(self, moment: Moment) -> None:
-        rate = 2.0 * moment.progress * self.schedule.level(moment.progress) / moment.steps  # sums to 1 when constant
+        rate = moment.progress * moment.rate * self.schedule.level(moment.progress) / moment.steps / _PRESSURE_DOSE
         if rate == 0.0:
             return
         model, strength = self.scene.model, self.parameters["strength"]
         with torch.no_grad():
-            probability = self.scene.probability(model).detach().clamp(0.0, 1.0).float()
+            probability = calibrated(self.blocks, self.scene.doomed, self.scene.probability(model).detach().cpu())
             self.slices.scale(model, torch.exp(-strength * rate * (1.0 - probability)))
             if self.scene.synapses is not None:
                 named = dict(model.named_parameters())

@@ -204,7 +204,7 @@ class _Training:
 
     def _one_step(self) -> tuple[float, int]:
         """One step: its loss and how many images it saw."""
-        moment = Moment(self.step, self.steps, self.seed, self.phase)
+        moment = Moment(self.step, self.steps, self.seed, self.phase, rate(self.step, self.steps))
         images, targets = self.batches.at(self.step)
         images = pixels.normalise(images.to(self.device), self.data.mean, self.data.std, self.layout)
         reseed(self.seed, self.phase, self.step)
@@ -213,7 +213,7 @@ class _Training:
         if not math.isfinite(value):
             raise self._astray("the loss")
         loss.backward()
-        if not math.isfinite(self.optimizer.step(rate(self.step, self.steps))):
+        if not math.isfinite(self.optimizer.step(moment.rate)):
             raise self._astray("the gradient of the loss")
         for signal in self.signals:
             signal.after_step(moment)

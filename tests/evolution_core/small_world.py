@@ -1,14 +1,13 @@
 """A world small enough to train in: sixteen-pixel pictures of bars, a network with everything that makes resuming hard
-(batch norm, dropout, groups), and its clusters written down by hand."""
+(batch norm, dropout, groups), and its clusters."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from evolution_core.data import Data, Split
+from evolution_core.genome import ClusterMap, trace_clusters
 
 
 def bars(count: int, seed: int = 0, channels: int = 1, size: int = 16) -> Split:
@@ -61,34 +60,7 @@ def small(seed: int = 0, channels: int = 1) -> Small:
         return Small(channels)
 
 
-@dataclass
-class HandLayer:
-    name: str
-    clusters: Tensor
-    protected: str | None = None
-
-
-@dataclass
-class HandMap:
-    """The clusters of `Small`: conv1's six filters (0..5), conv2's eight (6..13), fc1's ten neurons (14..23)."""
-
-    n: int = 24
-    owners: dict[str, dict[int, Tensor]] = field(default_factory=dict)
-    layers: tuple[HandLayer, ...] = ()
-
-
-def clusters() -> HandMap:
-    first, second, third = torch.arange(0, 6), torch.arange(6, 14), torch.arange(14, 24)
-    owners = {
-        "conv1.weight": {0: first},
-        "conv1.bias": {0: first},
-        "norm1.weight": {0: first},
-        "norm1.bias": {0: first},
-        "conv2.weight": {0: second},
-        "conv2.bias": {0: second},
-        "fc1.weight": {0: third, 1: second.repeat_interleave(4)},
-        "fc1.bias": {0: third},
-        "fc2.weight": {1: third},
-    }
-    layers = (HandLayer("conv1", first), HandLayer("conv2", second), HandLayer("fc1", third))
-    return HandMap(24, owners, layers)
+def clusters(model: nn.Module, size: int = 16) -> ClusterMap:
+    """The clusters of `Small`: conv1's six filters (0..5), conv2's eight (6..13), fc1's ten neurons (14..23), and the
+    four outputs (24..27), which are protected."""
+    return trace_clusters(model, torch.zeros(1, model.conv1.in_channels, size, size))

@@ -247,14 +247,14 @@ def probability(model):
     with torch.no_grad():
         size = torch.cat([model.conv1.weight.abs().sum((1, 2, 3)), model.conv2.weight.abs().sum((1, 2, 3))])
         size = torch.cat([size, model.fc1.weight.abs().sum(1)])
-        return torch.exp(size / size.max() - 1)
+        return torch.exp(torch.cat([size, torch.ones(4)]) / size.max() - 1)
 
 
 def stressed(spec):
     model = small()
-    doomed = torch.zeros(24, dtype=torch.bool)
+    doomed = torch.zeros(28, dtype=torch.bool)
     doomed[torch.tensor([0, 3, 7, 12, 15, 20])] = True
-    return model, impose(spec.stress, Scene(model, clusters(), doomed, probability))
+    return model, impose(spec.stress, Scene(model, clusters(model), doomed, probability))
 
 
 def end_of(spec, data):
