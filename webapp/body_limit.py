@@ -26,7 +26,7 @@ class TooLarge(Exception):
 
 
 class BodyLimit:
-    """ASGI middleware: 413 beyond EUSTRESS_MAX_UPLOAD, 507 when the disk could not hold it.
+    """ASGI middleware: 413 beyond EUSTRESS_MAX_UPLOAD, 507 when the disk could not hold it (twice, while it is parsed).
 
     Only addresses below LARGE_UPLOAD_PATHS, and only requests that carry a session cookie, may send more than 10 MB.
     """
@@ -45,7 +45,7 @@ class BodyLimit:
         if announced > limit:
             await drain(receive)
             await refuse(send, 413, *too_large())
-        elif announced > SMALL and announced > shutil.disk_usage(settings.FILE_UPLOAD_TEMP_DIR).free * 0.9:
+        elif announced > SMALL and 2 * announced > shutil.disk_usage(settings.FILE_UPLOAD_TEMP_DIR).free:
             await drain(receive)
             await refuse(send, 507, "The disk is too full", "The server has too little free space for these files.")
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.forms import ChangePasswordForm
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
@@ -76,6 +77,19 @@ class AccountForm(forms.Form):
     def save(self) -> User:
         data = self.cleaned_data
         return User.objects.create_user(data["email"], data["password"], first_name=data["name"])
+
+
+class PasswordForm(ChangePasswordForm):
+    """allauth's, in our words and without placeholders that repeat the labels."""
+
+    LABELS = {"oldpassword": "Current password", "password1": "New password", "password2": "New password, again"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, label in self.LABELS.items():
+            self.fields[name].label = label
+            self.fields[name].help_text = "At least 10 characters." if name == "password1" else ""
+            self.fields[name].widget.attrs.pop("placeholder", None)
 
 
 class FirstOwnerForm(AccountForm):
