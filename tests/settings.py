@@ -24,9 +24,13 @@ if os.environ.get("EUSTRESS_TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = os.environ["EUSTRESS_TEST_DATABASE_URL"]
 
 from webapp.settings import *  # noqa: E402, F403
-from webapp.settings import STORAGES  # noqa: E402
+from webapp.settings import DATABASES, STORAGES  # noqa: E402
 
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast; the product keeps Django's default
 STATIC_ROOT = os.path.join(_home, "static")  # whatever was collected before is not what is tested
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
+
+# A file, as in the product: a database in memory knows no readers beside a writer, and never closes.
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["TEST"] = {"NAME": os.path.join(_home, "tests.sqlite3")}
