@@ -103,7 +103,7 @@ def make_evolution(
     clock = now - timedelta(minutes=6 * generations + 8)
     Run.objects.filter(pk=run.pk).update(state=Run.State.RUNNING, started_at=clock, generation=generations)
     run.refresh_from_db()
-    run.record("started")
+    add_events(run, None, [("started", {})], clock, clock)
     clock = _measured(run, "ancestor", (), 1.0, 0.921, None, clock, files)
     best, second = "ancestor", "ancestor"
     for generation in range(1, generations + 1):
@@ -122,7 +122,7 @@ def make_evolution(
             clock = _measured(run, name, parents, size, accuracy, shock, clock, files)
         best, second = names[min(1, offspring - 1)], names[0]
         if finished or generation < generations:
-            run.record("generation", generation=generation)
+            add_events(run, None, [("generation", {"generation": generation})], clock, clock)
     if finished:
         _finish(run, best, clock)
     run.refresh_from_db()
@@ -236,8 +236,8 @@ def _finish(run: Run, chosen: str, clock: datetime) -> None:
     network = Network.objects.get(run=run, name=chosen)
     Network.objects.filter(run=run, name="ancestor").update(test_accuracy=0.918)
     Network.objects.filter(pk=network.pk).update(test_accuracy=0.9105)
-    run.record("tested", network=network, accuracy=0.9105)
-    run.record("finished", chosen=chosen)
+    add_events(run, network, [("tested", {"accuracy": 0.9105})], clock, clock)
+    add_events(run, None, [("finished", {"chosen": chosen})], clock, clock)
     Run.objects.filter(pk=run.pk).update(state=Run.State.FINISHED, chosen=network, finished_at=clock)
 
 

@@ -80,12 +80,16 @@ async def stream(run_id: int, after: int, heartbeat: float = HEARTBEAT) -> Async
         lives = (await _query(living, [run_id])).get(run_id)
         if lives:
             yield encode(Change(run_id, "living", None, lives))
-        async for change in _follow(subscription, after, heartbeat):
-            if change is None:
+        async for news in _follow(subscription, after, heartbeat):
+            if news is None:
                 yield b": still here\n\n"
                 continue
-            yield encode(change)
-            if change.kind == "end" and change.number is None:
+            if news.kind == "living" and news.number is None:
+                if news.data == lives:
+                    continue  # the reader's first look says what we have just said
+                lives = news.data
+            yield encode(news)
+            if news.kind == "end" and news.number is None:
                 return
     finally:
         reader.unsubscribe(subscription)

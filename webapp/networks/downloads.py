@@ -91,7 +91,7 @@ def read_genome(network: Network) -> dict[str, Any] | None:
         return None
     try:
         with network.file.open("rb") as file:
-            return header.genome(file)
+            return header.genome(file)  # type: ignore[arg-type]  # Django's File reads as one
     except (OSError, header.HeaderError):
         return None
 

@@ -172,7 +172,9 @@ def _seconds(record: dict[str, Any]) -> list[tuple[str, float]]:
     seconds = record.get("seconds")
     if not isinstance(seconds, dict):
         return []
-    return [(PHASES.get(phase, phase), value) for phase, value in seconds.items() if isinstance(value, (int, float))]
+    return [
+        (PHASES.get(phase, str(phase)), value) for phase, value in seconds.items() if isinstance(value, (int, float))
+    ]
 
 
 # --- to take away ----------------------------------------------------------------------

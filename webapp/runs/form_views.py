@@ -33,7 +33,8 @@ def new(request: HttpRequest) -> HttpResponse:
     initial = typed_spec(preset.spec if preset else DEFAULTS) | {"dataset": _first_dataset(request)}
     for name in ("own", "weights"):
         initial[name] = request.GET.get(name, "")
-    return _page(request, RunForm(team=request.team, initial=initial), preset=preset.name if preset else "")  # type: ignore[attr-defined]
+    name = preset.name if preset else "balanced"  # which is the defaults
+    return _page(request, RunForm(team=request.team, initial=initial), preset=name)  # type: ignore[attr-defined]
 
 
 @require_http_methods(["GET", "POST"])
@@ -65,7 +66,7 @@ def _submitted(request: HttpRequest, origin: Run | None) -> HttpResponse:
             name=form.run_name(),
             spec=form.spec.to_json(),
             cloned_from=origin,
-            created_by=request.user,
+            created_by=request.user,  # type: ignore[misc]  # the guard lets nobody else in
         )
         run.record("queued")
         dispatch("workers.advance", run.pk)
@@ -190,6 +191,6 @@ def base_delete(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         storage, name = base.file.storage, base.file.name
         base.delete()
-        transaction.on_commit(lambda: storage.delete(name))
+        transaction.on_commit(lambda: storage.delete(str(name)))
         messages.success(request, f"{base.original_name} is deleted.")
     return redirect("runs:bases")

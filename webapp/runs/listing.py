@@ -43,7 +43,7 @@ def rows(runs: Iterable[Run]) -> list[dict[str, Any]]:
     return [_row(run, ancestors.get(run.pk), done.get(run.pk, {})) for run in runs]
 
 
-def _done(keys: list[int]) -> dict[int, dict[str, float]]:
+def _done(keys: list[int]) -> dict[int, dict[str, Any]]:
     """For each run how many offspring have ended, and how much of the others is done."""
     open_ones = Q(state__in=[Network.State.WAITING, Network.State.LIVING])
     counted = (
@@ -53,10 +53,10 @@ def _done(keys: list[int]) -> dict[int, dict[str, float]]:
         .values("run_id")
         .annotate(born=Count("pk"), ended=Count("pk", filter=~open_ones), part=Sum("progress", filter=open_ones))
     )
-    return {row["run_id"]: row for row in counted}
+    return {row["run_id"]: dict(row) for row in counted}
 
 
-def _row(run: Run, ancestor: Network | None, done: dict[str, float]) -> dict[str, Any]:
+def _row(run: Run, ancestor: Network | None, done: dict[str, Any]) -> dict[str, Any]:
     chosen = run.chosen
     smaller = points = None
     if chosen is not None and ancestor is not None:
@@ -96,7 +96,7 @@ def _state(run: Run) -> str:
     return run.get_state_display()
 
 
-def _progress(run: Run, ancestor: Network | None, done: dict[str, float]) -> float | None:
+def _progress(run: Run, ancestor: Network | None, done: dict[str, Any]) -> float | None:
     """0 to 1 while under way, weighing generations alike, as the run's page does; None once ended."""
     if run.has_ended:
         return None

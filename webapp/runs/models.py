@@ -90,7 +90,7 @@ class RunEvent(models.Model):
 
 def base_file_path(instance: BaseFile, filename: str) -> str:
     """Storage names are ours: the content's hash, and an ending by kind. Nothing of a client's name is used."""
-    return f"bases/{instance.team_id}/{instance.sha256}{BaseFile.ENDINGS[instance.kind]}"
+    return f"bases/{instance.team_id}/{instance.sha256}{BaseFile.ENDINGS[BaseFile.Kind(instance.kind)]}"
 
 
 class BaseFile(models.Model):

@@ -138,6 +138,16 @@ def _cancelling(who: str, data: Data) -> str:
     return f"Cancellation was asked for{f' by {by}' if by else ''}."
 
 
+def _note(who: str, data: Data) -> str:
+    words = sentence_case(str(data.get("message") or "noted"))
+    return f"{who}: {words}" if who else words
+
+
+def sentence_case(text: str) -> str:
+    """A thing said by the engine, with one full stop at its end."""
+    return text.rstrip(". ") + "."
+
+
 _TELLERS: dict[str, Callable[[str, Data], str]] = {
     "born": _born,
     "drawn": _drawn,
@@ -155,6 +165,7 @@ _TELLERS: dict[str, Callable[[str, Data], str]] = {
     "tested": _tested,
     "finished": _finished,
     "cancelling": _cancelling,
+    "note": _note,
     "queued": lambda who, data: "The run waits for a worker.",
     "cancelled": lambda who, data: "The run is cancelled; what was measured is kept.",
     "failed": lambda who, data: f"The run failed{_because(data)}.",

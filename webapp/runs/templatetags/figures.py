@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django import template
+from django.utils import timezone
+from django.utils.timesince import timesince
 
 register = template.Library()
 _UNKNOWN = (None, "")  # "": what a template makes of a key that is not there
@@ -87,6 +91,17 @@ def duration(seconds: float | None) -> str:
 
 def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """A moment in the past: "just now", "5 minutes ago", "3 days ago"."""
+    if moment in _UNKNOWN:
+        return ""
+    assert isinstance(moment, datetime)
+    if timezone.now() - moment < timedelta(minutes=1):
+        return "just now"
+    return f"{timesince(moment, depth=1)} ago"
 
 
 @register.filter

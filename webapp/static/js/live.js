@@ -3,7 +3,7 @@
 const POLL = 2500; // milliseconds
 const KINDS = [
   "queued", "started", "born", "drawn", "gestation", "progress", "epoch", "cut", "repaired", "refused", "shock", "growth", "measured",
-  "generation", "tested", "finished", "cancelling", "cancelled", "failed", "errored", "lost", "returned",
+  "generation", "tested", "finished", "cancelling", "cancelled", "failed", "errored", "lost", "note",
 ];
 
 export class LiveFeed {

@@ -29,9 +29,8 @@ class RunPage {
   async start() {
     await this.loadChart();
     const zoom = this.view.zoom.split(",").map(Number);
-    if (zoom.length === 4 && zoom.every(Number.isFinite)) this.tradeoff.restore({ x: zoom.slice(0, 2), y: zoom.slice(2) });
+    if (this.tradeoff.chart && zoom.length === 4 && zoom.every(Number.isFinite)) this.tradeoff.restore({ x: zoom.slice(0, 2), y: zoom.slice(2) });
     this.brush();
-    this.root.querySelector("[data-zoom-buttons]").hidden = false;
     if ("ended" in this.root.dataset) return;
     const handlers = {
       changed: (event) => this.refreshSoon(QUIET.has(event.kind) ? SLOW_PACE : PACE),
@@ -77,8 +76,23 @@ class RunPage {
 
   drawAll() {
     if (!this.data) return;
-    for (const chart of [this.lineage, this.tradeoff, this.shock]) chart.draw();
+    const measured = this.data.networks.some((network) => network.accuracy != null);
+    const cut = this.data.networks.some((network) => network.shock != null);
+    this.drawOne(this.lineage, measured);
+    this.drawOne(this.tradeoff, measured);
+    this.drawOne(this.shock, cut);
     this.brush();
+  }
+
+  // A chart without a single point says when the first will come, instead of showing empty axes.
+  drawOne(chart, filled) {
+    const place = chart.canvas.parentElement;
+    place.classList.toggle("empty", !filled);
+    const note = place.querySelector(".chart-empty");
+    note.hidden = filled;
+    if (!filled && this.data.ended) note.textContent = "Nothing was measured in this run.";
+    if (filled) chart.draw();
+    if (chart === this.tradeoff) this.root.querySelector("[data-zoom-buttons]").hidden = !filled;
   }
 
   async loadParts() {
@@ -135,7 +149,10 @@ class RunPage {
         return;
       }
       const button = event.target.closest("[data-zoom]");
-      if (button) return this.tradeoff.zoom(button.dataset.zoom);
+      if (button) {
+        this.tradeoff.zoom(button.dataset.zoom);
+        return;
+      }
       const row = event.target.closest("tr[data-network]");
       if (row && !event.target.closest("a") && !getSelection().toString()) this.select(row.dataset.network);
     });
@@ -167,9 +184,7 @@ class RunPage {
     if (link.dataset.sort !== undefined) return this.loadParts();
     for (const other of link.parentElement.children) other.toggleAttribute("aria-current", other === link);
     link.setAttribute("aria-current", "true");
-    if (link.dataset.height) this.lineage.draw();
-    else this.tradeoff.draw();
-    this.brush();
+    this.drawAll();
   }
 
   open(name) {

@@ -1,0 +1,492 @@
+"""The list of runs, the page of one, and what can be done to it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from evolution_core.records import NetworkRecord
+from evolution_core.spec import RunSpec
+from tests.webapp.factories import make_dataset, make_evolution, make_network, make_run, make_spec
+from webapp.networks.models import Network
+from webapp.runs import eta, status
+from webapp.runs.models import Run, RunEvent
+from webapp.runs.page import View
+from webapp.runs.sentences import QUIET, sentence
+from webapp.runs.snapshot import Lineage
+from webapp.runs.templatetags import figures
+
+
+@pytest.fixture(autouse=True)
+def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
+    """How many workers are alive, as far as pages can know."""
+    alive: dict[str, int | None] = {"now": 1}
+    monkeypatch.setattr(status, "workers_alive", lambda: alive["now"])
+    return alive
+
+
+@pytest.fixture
+def evolution(team: Any, dataset: Any) -> Run:
+    return make_evolution(team, dataset, files=False)
+
+
+@pytest.fixture
+def finished(team: Any, dataset: Any) -> Run:
+    return make_evolution(team, dataset, finished=True, files=False)
+
+
+def told(run: Run) -> status.Status:
+    run.refresh_from_db()
+    return status.status_of(run, Lineage.of(run))
+
+
+# --- the list -----------------------------------------------------------------------------------
+
+
+def test_the_list_shows_the_teams_runs_only(client_of: Any, ada: Any, olga: Any, finished: Run, other_run: Run) -> None:
+    page = client_of(ada).get("/runs/").content.decode()
+    assert finished.name in page
+    assert "43.1×" in page
+    assert "−0.6" in page
+    assert other_run.name not in page
+    assert finished.name not in client_of(olga).get("/runs/").content.decode()
+
+
+def test_an_empty_list_teaches_and_offers_a_start(client_of: Any, ada: Any, vic: Any) -> None:
+    page = client_of(ada).get("/runs/").content.decode()
+    assert "No runs yet" in page
+    assert "/runs/new/?preset=quick" in page
+    assert "/runs/new/" not in client_of(vic).get("/runs/").content.decode()
+
+
+def test_many_runs_cost_no_more_queries_than_few(client_of: Any, ada: Any, team: Any, dataset: Any) -> None:
+    client = client_of(ada)
+
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            assert client.get("/runs/").status_code == 200
+        return len(captured)
+
+    make_evolution(team, dataset, finished=True, files=False)
+    few = queries()
+    for i in range(110):
+        run = make_run(team, dataset, name=f"Run {i}", state="running")
+        make_network(run, "ancestor", state="living", progress=0.5)
+    assert queries() == few
+    assert few <= 12
+
+
+def test_the_list_is_paged_and_narrowed(client_of: Any, ada: Any, team: Any, dataset: Any) -> None:
+    for i in range(30):
+        make_run(team, dataset, name=f"Run {i:02}", state="failed" if i < 3 else "queued")
+    client = client_of(ada)
+    first = client.get("/runs/")
+    assert len(first.context["rows"]) == 25
+    assert first.context["rows"][0]["run"].name == "Run 29"
+    assert len(client.get("/runs/", {"page": 2}).context["rows"]) == 5
+    assert len(client.get("/runs/", {"state": "failed"}).context["rows"]) == 3
+    assert len(client.get("/runs/", {"q": "run 07"}).context["rows"]) == 1
+    assert len(client.get("/runs/", {"q": dataset.name}).context["rows"]) == 25
+    assert client.get("/runs/", {"state": "nonsense", "page": "x"}).status_code == 200
+    assert "No run matches" in client.get("/runs/", {"q": "zebra"}).content.decode()
+
+
+def test_progress_in_the_list_is_the_pages_own(client_of: Any, ada: Any, evolution: Run) -> None:
+    row = client_of(ada).get("/runs/").context["rows"][0]
+    bars = status.bars(evolution, Lineage.of(evolution))
+    assert row["progress"] == pytest.approx(status.progress_share(bars))
+    assert 0.9 < row["progress"] < 1
+
+
+# --- the page ---------------------------------------------------------------------------------------
+
+
+def test_the_page_gives_the_answer(client_of: Any, ada: Any, finished: Run) -> None:
+    response = client_of(ada).get(f"/runs/{finished.pk}/")
+    page = response.content.decode()
+    answer = response.context["answer"]
+    assert answer["network"].name == "5-2"
+    assert answer["smaller"] == pytest.approx(43.1, abs=0.1)
+    assert answer["faster"] == pytest.approx(7.0, abs=0.1)
+    assert answer["points"] == pytest.approx(-0.55)
+    assert answer["test_points"] == pytest.approx(-0.75)
+    assert "on unseen images" in page
+    assert "the smallest within 1 point" in page
+    assert f'href="/runs/{finished.pk}/networks/5-2/#take"' in page
+    assert page.count("data-network=") == 16
+    assert "Cancel this run" not in page
+
+
+def test_the_page_holds_nothing_inline(client_of: Any, ada: Any, evolution: Run) -> None:
+    for address in (f"/runs/{evolution.pk}/", f"/runs/{evolution.pk}/networks/5-2/", "/runs/new/", "/runs/"):
+        page = client_of(ada).get(address).content.decode()
+        assert "style=" not in page
+        assert " onclick" not in page
+        assert "<script>" not in page
+
+
+def test_while_it_runs_the_answer_is_so_far(client_of: Any, ada: Any, evolution: Run) -> None:
+    response = client_of(ada).get(f"/runs/{evolution.pk}/")
+    assert "So far" in response.content.decode()
+    assert response.context["answer"]["test_points"] is None
+
+
+def test_another_drop_gives_another_answer(client_of: Any, ada: Any, finished: Run) -> None:
+    client = client_of(ada)
+    wide = client.get(f"/runs/{finished.pk}/", {"drop": "2"}).context["answer"]
+    assert wide["network"].parameters <= 133_036
+    narrow = client.get(f"/runs/{finished.pk}/", {"drop": "0"}).context["answer"]
+    assert narrow["network"].name == "2-2"
+    nobody = client.get(f"/runs/{finished.pk}/", {"drop": "-1"}).context["answer"]
+    assert nobody["network"].name == "5-2"  # what cannot be read is as if it were not there
+
+
+def test_when_none_is_within_the_drop_it_says_so(team: Any, dataset: Any) -> None:
+    run = make_run(team, dataset)
+    measured = {"state": "measured", "validation_accuracy": 0.9, "parameters": 1000}
+    make_network(run, "ancestor", **measured)
+    make_network(run, "1-1", ("ancestor",), **(measured | {"validation_accuracy": 0.5, "parameters": 10}))
+    make_network(run, "1-2", ("ancestor",), **(measured | {"validation_accuracy": 0.6, "parameters": 500}))
+    from webapp.runs.addresses import RunUrls
+    from webapp.runs.page import answer
+
+    found = answer(run, Lineage.of(run), RunUrls(run), View())
+    assert found is not None
+    assert found["network"].name == "1-2"
+    assert "none is within" in found["why"]
+
+
+def test_the_view_is_in_the_address(client_of: Any, ada: Any, finished: Run) -> None:
+    client = client_of(ada)
+    address = f"/runs/{finished.pk}/"
+    response = client.get(address, {"sort": "parameters", "network": "3-1", "height": "size", "cost": "latency_ms"})
+    sizes = [row["network"].parameters for row in response.context["rows"]]
+    assert sizes == sorted(sizes)
+    assert response.context["selected"].name == "3-1"
+    query = parse_qs(response.context["columns"][1]["query"][1:])
+    assert query == {"height": ["size"], "cost": ["latency_ms"], "network": ["3-1"], "sort": ["-accuracy"]}
+    assert 'aria-sort="ascending"' in response.content.decode()
+
+
+def test_open_networks_stand_first_whatever_the_order(client_of: Any, ada: Any, evolution: Run) -> None:
+    rows = client_of(ada).get(f"/runs/{evolution.pk}/", {"sort": "parameters"}).context["rows"]
+    assert rows[0]["network"].name == "5-3"
+
+
+def test_layers_show_what_is_left_of_the_ancestor(client_of: Any, ada: Any, finished: Run) -> None:
+    response = client_of(ada).get(f"/runs/{finished.pk}/", {"network": "1-1"})
+    first = response.context["layers"][0]
+    assert (first["layer"], first["of"]) == ("conv1", 96)
+    assert 0 < first["left"] < 96
+    assert f"{first['left']} of 96" in response.content.decode()
+
+
+def test_the_live_part_holds_every_part_of_the_page(client_of: Any, ada: Any, evolution: Run) -> None:
+    import re
+
+    client = client_of(ada)
+    whole = set(re.findall(r'id="([\w-]+)"[^>]*data-part', client.get(f"/runs/{evolution.pk}/").content.decode()))
+    part = set(re.findall(r'id="([\w-]+)"[^>]*data-part', client.get(f"/runs/{evolution.pk}/live").content.decode()))
+    assert whole == part
+    assert len(part) == 6
+
+
+def test_the_pages_cost_does_not_grow_with_networks(
+    client_of: Any, ada: Any, team: Any, dataset: Any, evolution: Run
+) -> None:
+    def queries(run: Run) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            client.get(f"/runs/{run.pk}/live")
+        return len(captured)
+
+    client = client_of(ada)
+    small = make_evolution(team, dataset, spec=make_spec(generations=1, offspring=1), files=False)
+    queries(small)
+    assert queries(evolution) == queries(small)
+
+
+def test_many_networks_are_shown_a_hundred_at_a_time(client_of: Any, ada: Any, run: Run) -> None:
+    make_network(run, "ancestor")
+    Network.objects.bulk_create(Network(run=run, name=f"1-{i}", generation=1) for i in range(150))
+    client = client_of(ada)
+    response = client.get(f"/runs/{run.pk}/")
+    assert len(response.context["rows"]) == 100
+    assert "rows=all" in response.content.decode()
+    assert len(client.get(f"/runs/{run.pk}/", {"rows": "all"}).context["rows"]) == 151
+
+
+@pytest.mark.parametrize("path", ["", "live", "chart.json", "lineage.json", "log/", "events.json", "events", "clone/"])
+def test_strangers_find_nothing(client_of: Any, olga: Any, evolution: Run, path: str) -> None:
+    assert client_of(olga).get(f"/runs/{evolution.pk}/{path}").status_code == 404
+
+
+def test_whoever_is_not_signed_in_is_asked_to(client: Any, evolution: Run) -> None:
+    response = client.get(f"/runs/{evolution.pk}/")
+    assert response.status_code == 302
+    assert "sign-in" in response.url
+
+
+def test_detection_calls_its_measure_by_name(client_of: Any, ada: Any, team: Any) -> None:
+    run = make_evolution(team, make_dataset(team, task="detection"), files=False)
+    page = client_of(ada).get(f"/runs/{run.pk}/").content.decode()
+    assert "mAP@.5" in page
+
+
+# --- the state is true ------------------------------------------------------------------------------
+
+
+def test_a_queued_run_waits_and_says_for_what(team: Any, dataset: Any, workers: dict[str, int | None]) -> None:
+    first, second = make_run(team, dataset), make_run(team, dataset)
+    assert (told(first).headline, told(first).detail, told(first).advice) == ("Waiting for a worker", "", "")
+    assert told(second).detail == "1 run waits before it."
+    workers["now"] = 0
+    assert "No worker is alive" in told(first).advice
+    workers["now"] = None  # Redis is away: nothing is claimed
+    assert told(first).advice == ""
+
+
+def test_a_running_run_says_where_it_is(evolution: Run) -> None:
+    now = told(evolution)
+    assert (now.tone, now.headline, now.detail) == ("running", "Growing generation 5", "2 of 3 offspring done")
+    assert [bar.share for bar in now.bars[:5]] == [1, 1, 1, 1, 1]
+    assert now.bars[5].share == pytest.approx((2 + 0.62) / 3)
+    assert now.left.endswith("left")
+    (life,) = now.lives
+    assert (life.network.name, life.phase, life.percent, life.speed) == ("5-3", "growing", 62, "1.84 k images/s")
+
+
+def test_the_first_network_is_the_ancestor(team: Any, dataset: Any) -> None:
+    run = make_run(team, dataset, state="running")
+    make_network(run, "ancestor", state="living", progress=0.4, heartbeat_at=timezone.now())
+    assert told(run).headline == "Training the ancestor"
+    assert told(run).left == ""  # nothing tells it yet
+    assert told(run).bars[0].share == pytest.approx(0.4)
+
+
+def test_a_silent_worker_is_said_to_be_silent(evolution: Run) -> None:
+    Network.objects.filter(run=evolution, name="5-3").update(heartbeat_at=timezone.now() - timedelta(minutes=5))
+    now = told(evolution)
+    assert now.tone == "lost"
+    assert "silent" in now.detail
+    assert now.left == ""
+    assert "5 minutes" in now.lives[0].silent
+
+
+def test_a_run_whose_networks_all_wait_says_so(evolution: Run, workers: dict[str, int | None]) -> None:
+    Network.objects.filter(run=evolution, name="5-3").update(state="waiting", progress=0)
+    assert told(evolution).detail == "2 of 3 offspring done; waiting for a worker"
+    workers["now"] = 0
+    assert "No worker is alive" in told(evolution).advice
+    assert told(evolution).left == ""
+
+
+def test_cancelling_is_said_until_it_is_cancelled(evolution: Run) -> None:
+    Run.objects.filter(pk=evolution.pk).update(cancel_requested_at=timezone.now())
+    assert told(evolution).headline == "Cancelling"
+    Run.objects.filter(pk=evolution.pk).update(state="cancelled")
+    now = told(evolution)
+    assert now.headline == "Cancelled"
+    assert now.ended
+    assert now.detail == "15 networks measured until then are kept."
+
+
+@pytest.mark.parametrize(("state", "headline"), [("failed", "Failed"), ("errored", "Stopped by an error")])
+def test_a_failure_gives_its_reason_and_what_to_do(
+    client_of: Any, ada: Any, evolution: Run, state: str, headline: str
+) -> None:
+    Run.objects.filter(pk=evolution.pk).update(state=state, message="The ancestor learned <nothing>.")
+    now = told(evolution)
+    assert (now.tone, now.headline, now.detail) == ("failed", headline, "The ancestor learned <nothing>.")
+    assert "lone it" in now.advice
+    page = client_of(ada).get(f"/runs/{evolution.pk}/").content.decode()
+    assert "The ancestor learned &lt;nothing&gt;." in page
+    assert "data-ended" in page
+
+
+def test_a_run_that_stopped_early_says_so(finished: Run) -> None:
+    assert told(finished).detail.startswith("15 offspring in 5 generations, in ")
+    finished.spec["generations"] = 9
+    finished.save()
+    assert "(of 9: it stopped early)" in told(finished).detail
+
+
+# --- how long it takes ----------------------------------------------------------------------------------
+
+
+def test_the_time_left_is_a_range_from_measured_paces(evolution: Run) -> None:
+    span = eta.seconds_left(evolution, Lineage.of(evolution), timezone.now())
+    assert span is not None
+    assert 0 < span[0] <= span[1]
+    # a generation took 330 s, and 0.38 of one of three is left
+    assert span[0] == pytest.approx(330 * 0.38 / 3 * 0.85, rel=0.01)
+    assert span[1] == pytest.approx(330 * 0.38 / 3 * 1.15, rel=0.01)
+
+
+def test_before_any_generation_the_ancestor_tells(team: Any, dataset: Any) -> None:
+    run = make_run(team, dataset, state="running", generation=1, spec=make_spec(generations=2, offspring=3))
+    now = timezone.now()
+    make_network(run, "ancestor", state="measured", started_at=now - timedelta(minutes=1), measured_at=now, progress=1)
+    span = eta.seconds_left(run, Lineage.of(run), now)
+    assert span is not None
+    assert span[0] == pytest.approx(60 * 0.5 * 2 * 0.85)
+    assert span[1] == pytest.approx(60 * 3 * 2 * 1.15)
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        (None, ""),
+        ((360, 540), "6 to 9 minutes left"),
+        ((50, 200), "50 seconds to 3 minutes left"),
+        ((61, 61.2), "about 61 seconds left"),
+    ],
+)
+def test_a_span_in_words(span: Any, words: str) -> None:
+    assert eta.in_words(span) == words
+
+
+# --- cancelling --------------------------------------------------------------------------------------------
+
+
+def test_cancelling_asks_once_and_tells_the_orchestrator(
+    client_of: Any, eve: Any, evolution: Run, dispatched: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    client, address = client_of(eve), reverse("runs:cancel", args=[evolution.pk])
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            assert client.post(address).status_code == 302
+    evolution.refresh_from_db()
+    assert evolution.cancel_requested_at is not None
+    assert evolution.state == Run.State.RUNNING  # only the orchestrator moves it
+    assert dispatched == [("workers.advance", evolution.pk)]
+    assert evolution.events.filter(kind="cancelling").count() == 1
+
+
+def test_what_has_ended_cannot_be_cancelled(client_of: Any, eve: Any, finished: Run, dispatched: Any) -> None:
+    client_of(eve).post(reverse("runs:cancel", args=[finished.pk]))
+    finished.refresh_from_db()
+    assert finished.cancel_requested_at is None
+    assert dispatched == []
+
+
+def test_viewers_strangers_and_links_cannot_cancel(
+    client_of: Any, vic: Any, olga: Any, eve: Any, evolution: Run
+) -> None:
+    address = reverse("runs:cancel", args=[evolution.pk])
+    assert client_of(vic).post(address).status_code == 403
+    assert client_of(olga).post(address).status_code == 404
+    assert client_of(eve).get(address).status_code == 405
+    evolution.refresh_from_db()
+    assert evolution.cancel_requested_at is None
+    assert "Cancel this run" not in client_of(vic).get(f"/runs/{evolution.pk}/").content.decode()
+
+
+# --- lineage.json and the log --------------------------------------------------------------------------------
+
+
+def test_lineage_json_is_what_the_engine_would_write(client_of: Any, ada: Any, finished: Run) -> None:
+    response = client_of(ada).get(f"/runs/{finished.pk}/lineage.json")
+    assert response["Content-Disposition"] == f'attachment; filename="lineage-{finished.pk}.json"'
+    lineage = json.loads(response.content)
+    assert RunSpec.from_json(lineage["spec"]) == finished.run_spec
+    assert lineage["chosen"] == "5-2"
+    assert [network["id"] for network in lineage["networks"]][:2] == ["ancestor", "1-1"]
+    for network in lineage["networks"]:
+        record = NetworkRecord.from_json(network)
+        assert record.file == f"{record.id}.safetensors"
+        assert record.clusters["conv1"] > 0
+        assert (record.test_accuracy is not None) == (record.id in ("ancestor", "5-2"))
+
+
+def test_lineage_json_leaves_out_what_has_not_ended(client_of: Any, ada: Any, evolution: Run) -> None:
+    lineage = client_of(ada).get(f"/runs/{evolution.pk}/lineage.json").json()
+    assert "5-3" not in [network["id"] for network in lineage["networks"]]
+    assert lineage["chosen"] is None
+
+
+def test_the_log_tells_the_newest_first_in_sentences(client_of: Any, ada: Any, evolution: Run) -> None:
+    evolution.record("progress", network=Network.objects.get(run=evolution, name="5-3"), share=0.5)
+    response = client_of(ada).get(f"/runs/{evolution.pk}/log/")
+    numbers = [event["number"] for event in response.context["events"]]
+    assert numbers == sorted(numbers, reverse=True)
+    page = response.content.decode()
+    assert "5-2 is measured: 91.5 %, 133 k parameters, 0.14 ms an image." in page
+    assert "3-1: of 2,434 synaptic clusters," in page
+    assert not set(QUIET) & {event["kind"] for event in response.context["events"]}
+
+
+def test_the_log_is_paged_by_number(client_of: Any, ada: Any, run: Run) -> None:
+    for _ in range(205):
+        run.record("lost")
+    client = client_of(ada)
+    first = client.get(f"/runs/{run.pk}/log/")
+    assert len(first.context["events"]) == 200
+    second = client.get(f"/runs/{run.pk}/log/", {"before": first.context["older"]})
+    assert [event["number"] for event in second.context["events"]] == [5, 4, 3, 2, 1]
+    assert client.get(f"/runs/{run.pk}/log/", {"before": "x"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "words"),
+    [
+        ("refused", {"reason": "outputs differ"}, "3-1 is refused: outputs differ."),
+        ("shock", {"accuracy": 0.875}, "3-1: 87.5 % right after the cut, before any training (the shock)."),
+        ("shock", {"map50": 0.5}, "3-1: 50.0 % right after the cut, before any training (the shock)."),
+        ("measured", {"validation_accuracy": 0.9}, "3-1 is measured: 90.0 %."),
+        ("born", {"parents": ["2-1", "2-2"]}, "3-1 is born to 2-1 and 2-2."),
+        ("gestation", {"stress": ["death-list", "pressure"]}, "3-1: gestation begins under death list and pressure."),
+        ("cut", {}, "3-1: the doomed are cut away, and the cut is proven."),
+        ("never-heard-of", {"message": "odd"}, "Never heard of 3-1: odd."),
+    ],
+)
+def test_events_become_sentences(kind: str, data: dict[str, Any], words: str) -> None:
+    event = RunEvent(kind=kind, data=data, network=Network(name="3-1", generation=3))
+    assert sentence(event) == words
+
+
+def test_every_kind_has_a_sentence_even_without_data() -> None:
+    from evolution_core.events import KINDS
+
+    for kind in (*KINDS, "queued", "cancelling", "cancelled", "failed", "errored", "lost"):
+        assert sentence(RunEvent(kind=kind, data={})).endswith("."), kind
+
+
+# --- figures -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (figures.count(431_080), "431 k"),
+        (figures.count(999), "999"),
+        (figures.count(999_600), "1.00 M"),
+        (figures.count(5_700_000), "5.70 M"),
+        (figures.count(None), ""),
+        (figures.size(1_724_320), "1.72 MB"),
+        (figures.percent(0.9134), "91.3 %"),
+        (figures.milliseconds(0.1234), "0.12 ms"),
+        (figures.times(43.21), "43.2×"),
+        (figures.times(258.4), "258×"),
+        (figures.points(-0.84), "−0.8"),
+        (figures.points(0.04), "±0.0"),
+        (figures.duration(40), "40 seconds"),
+        (figures.duration(400), "7 minutes"),
+        (figures.duration(9000), "2.5 hours"),
+        (figures.tiny(2.4e-7), "2.4 × 10⁻⁷"),
+        (figures.share(32, 96), 1 / 3),
+        (figures.share(None, 96), 0.0),
+        (figures.share(200, 96), 1.0),
+    ],
+)
+def test_figures_as_people_read_them(written: Any, words: Any) -> None:
+    assert written == words
