@@ -7,6 +7,7 @@ is to be done, and the sweeper sends again what a lost process held.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from typing import Any
@@ -27,6 +28,10 @@ app.conf.beat_schedule = {
     "sweep": {"task": "workers.sweep", "schedule": pace.SWEEP, "options": {"expires": pace.SWEEP}},
 }
 app.conf.imports = ["workers.tasks"]
+
+# A sweep every few seconds is no news; everything else that a worker takes is.
+for _name in ("celery.app.trace", "celery.worker.strategy"):
+    logging.getLogger(_name).addFilter(lambda record: "workers.sweep[" not in record.getMessage())
 
 _announcers: dict[str, Announcer] = {}
 
