@@ -177,6 +177,7 @@ _AS_LAYERS: dict[str, type[nn.Module]] = {
     "adaptive_avg_pool2d": nn.AdaptiveAvgPool2d,
     "adaptive_max_pool2d": nn.AdaptiveMaxPool2d,
     "local_response_norm": nn.LocalResponseNorm,
+    "response_norm": LocalResponseNorm,
 }
 
 

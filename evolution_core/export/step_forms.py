@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from evolution_core.architectures.region import Region
+
 from .writing import Sized, Step, Unknown, Value, call, module, plain
 
 # --- activations: layer, function names, operator -------------------------------------
@@ -46,7 +48,7 @@ for _kind, _names, _operator in _UNARY:
     call(*_names)(_unary(_operator))
 
 
-@module(nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout)
+@module(nn.Identity, Region, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout)
 @call("dropout", "dropout1d", "dropout2d", "contiguous", "float", "clone", "detach")
 def nothing(step: Step) -> Value:
     """What does nothing in a deployed network leaves no trace in it."""

@@ -211,6 +211,12 @@ def test_our_response_norm_is_torchs(channels, options):
     assert torch.allclose(mine, wanted, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("options", [(5, 0.3, 0.75, 1.0), (4, 0.2, 0.6, 1.5)])
+def test_its_written_out_derivative_is_right(options):
+    x = torch.randn(2, 6, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(5), requires_grad=True)
+    assert torch.autograd.gradcheck(LocalResponseNorm(*options), (x,))
+
+
 def test_response_norm_can_be_bypassed():
     x = torch.ones(1, 3, 2, 2)
     norm = LocalResponseNorm(alpha=1.0)
