@@ -9,6 +9,8 @@ from torch import nn
 
 from evolution_core.seeds import generator
 
+from .region import Region
+
 
 def initialise(model: nn.Module, seed: int, *, gain: float = math.sqrt(2.0), head: str = "") -> None:
     """Fill every parameter and buffer of `model` in place.
@@ -22,7 +24,7 @@ def initialise(model: nn.Module, seed: int, *, gain: float = math.sqrt(2.0), hea
         for name, module in model.named_modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 draw_layer(module, seed, name, gain=1.0 if name == head else gain)
-            elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)):
+            elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm, Region)):
                 module.reset_parameters()  # ones, zeros and fresh statistics: nothing random
             elif list(module.parameters(recurse=False)) or list(module.buffers(recurse=False)):
                 raise TypeError(f"no initialisation is known for {name!r} ({type(module).__name__})")

@@ -239,7 +239,10 @@ def canonical_name(node: fx.Node, module: nn.Module | None) -> str | None:
         return str(node.target)
     if module is not None:
         from evolution_core.architectures.layers import LocalResponseNorm
+        from evolution_core.architectures.region import Region
 
+        if isinstance(module, Region):
+            return "Identity"
         if isinstance(module, LocalResponseNorm):
             return "LocalResponseNorm"
         return type(module).__name__ if type(module).__module__.startswith("torch.nn") else None

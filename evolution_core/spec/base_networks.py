@@ -204,7 +204,40 @@ _RESNETS = (
     ),
 )
 
-ARCHITECTURES: dict[str, ArchitectureCard] = _index((*_LENETS, *_ALEXNETS, *_RESNETS, *_DEEP))
+_DETECTORS = (
+    ArchitectureCard(
+        "yolov2",
+        "YOLOv2",
+        "detection",
+        "Finds and names objects in one pass: Darknet-19 with a passthrough for small things. "
+        "Reduce its width on machines without a graphics card.",
+        "https://arxiv.org/abs/1612.08242",
+        (3, 416, 416),
+        20,
+        50_655_389,
+        14_680_167_424,
+        64,
+        32,
+        ("Image sizes are multiples of 32.", "Its five box shapes are found in the training boxes."),
+    ),
+    ArchitectureCard(
+        "tiny-yolov2",
+        "Tiny YOLOv2",
+        "detection",
+        "The small detector of the same family: nine convolutions in a row. "
+        "Several times faster than YOLOv2, and weaker on small things.",
+        "https://arxiv.org/abs/1612.08242",
+        (3, 416, 416),
+        20,
+        15_861_773,
+        3_485_520_896,
+        64,
+        32,
+        ("Image sizes are multiples of 32.", "Its five box shapes are found in the training boxes."),
+    ),
+)
+
+ARCHITECTURES: dict[str, ArchitectureCard] = _index((*_LENETS, *_ALEXNETS, *_RESNETS, *_DEEP, *_DETECTORS))
 
 # The card of a network that the user brings (ONNX); its counts come from the file.
 OWN = "own"

@@ -52,7 +52,7 @@ def inspect_boxes(files: Files, *, progress: Progress | None = None, limits: Lim
 def _count(boxes: Boxes) -> list[ClassCount]:
     counts = np.zeros((3, len(boxes.classes)), np.int64)
     for part, listed in zip(boxes.parts, boxes.boxes, strict=True):
-        np.add.at(counts, (int(part), listed[:, 0].astype(np.int64)), 1)
+        counts[int(part)] += np.bincount(listed[:, 0].astype(np.int64), minlength=len(boxes.classes))
     return [
         ClassCount(name, int(counts[TRAIN, i]), int(counts[TEST, i]), int(counts[VALIDATION, i]))
         for i, name in enumerate(boxes.classes)
