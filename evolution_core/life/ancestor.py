@@ -8,10 +8,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..architectures import build, load_weights
+from ..architectures import Region, build, load_weights
+from ..architectures.darknet_weights import load_darknet_weights
 from ..data import Data
 from ..genome import ClusterMap, Genome, trace_clusters
 from ..spec import NetworkError, RunSpec
+from ..spec.base_networks import ARCHITECTURES
 from ..tasks import task_for
 from .images import seen_as
 
@@ -43,12 +45,16 @@ def make_base(spec: RunSpec, data: Data, own: Path | None, weights: Path | None)
 
 
 def _registered(spec: RunSpec, data: Data, weights: Path | None) -> Base:
-    outputs = task_for(data.task).outputs(len(data.classes))
-    model = build(spec, outputs, data.shape)
+    card = ARCHITECTURES[spec.architecture]
+    if card.task != data.task:
+        raise NetworkError(f"{card.label} is made for {card.task}, the data are for {data.task}")
+    model = build(spec, len(data.classes), data.shape)
+    task_for(data.task).prepare(model, data, spec.seed)
     message, trained = "", False
     if spec.weights is not None:
-        loaded = load_weights(model, _checked(weights, spec.weights, "weights"), head=spec.architecture)
-        message, trained = loaded.message, not loaded.reinitialised
+        message, trained = _take_weights(model, spec, _checked(weights, spec.weights, "weights"))
+        if not trained:  # a new last layer learns from the data's own boxes
+            task_for(data.task).prepare(model, data, spec.seed)
     clusters = trace_clusters(model, torch.zeros(2, *data.shape))
     genome = Genome(
         architecture=spec.architecture,
@@ -63,10 +69,24 @@ def _registered(spec: RunSpec, data: Data, weights: Path | None) -> Base:
     return Base(model, clusters, genome, data, _epochs(spec, trained), (message,) if message else ())
 
 
+def _take_weights(model: nn.Module, spec: RunSpec, path: Path) -> tuple[str, bool]:
+    """Fill `model` from a safetensors file, or one of Darknet's; (what there is to say, whether it is all trained)."""
+    if path.suffix.lower() == ".weights":
+        darknet = load_darknet_weights(model, path)
+        if not darknet.fresh_head:
+            for region in (module for module in model.modules() if isinstance(module, Region)):
+                region.reset_parameters()  # the published shapes are the ones that it was trained with
+        return darknet.message, not darknet.fresh_head
+    loaded = load_weights(model, path, head=spec.architecture)
+    return loaded.message, not loaded.reinitialised
+
+
 def _own(spec: RunSpec, data: Data, own: Path | None) -> Base:
     from ..architectures.onnx_import import best_normalisation, fitted, load_onnx, to_structure
 
     assert spec.own is not None
+    if data.task != "classification":
+        raise NetworkError(f"own networks are evolved for classification, the data are for {data.task}")
     path = _checked(own, spec.own, "own network")
     network = load_onnx(path, size=data.shape[1])
     if tuple(network.shape) != tuple(data.shape):

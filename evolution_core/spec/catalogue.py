@@ -335,5 +335,13 @@ AUGMENTATIONS: dict[str, Part] = _index(
         Part("none", "None", "Images are shown as they are.", default=True),
         Part("shift", "Shift", "Images are moved by up to an eighth of their size. Right for digits and signs."),
         Part("flip-shift", "Flip and shift", "Shifted, and mirrored half of the time. Right for natural photographs."),
+        Part(
+            "photo",
+            "Photograph",
+            "Mirrored, zoomed, shifted and seen in other light, as detectors are trained. "
+            "Right for photographs when there is time for many epochs.",
+            "https://arxiv.org/abs/1612.08242",
+            "published",
+        ),
     )
 )

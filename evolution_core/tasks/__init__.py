@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..spec.errors import SpecError
 from .base import Data, Split, Task
 from .classification import Classification
+from .detection import Detection
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification,)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification, Detection)}
 
 
 def task_for(name: str) -> Task:
@@ -17,4 +18,4 @@ def task_for(name: str) -> Task:
         raise SpecError({"task": f"{name[:40]!r} is unknown; choose one of {', '.join(TASKS)}"}) from None
 
 
-__all__ = ["TASKS", "Classification", "Data", "Split", "Task", "task_for"]
+__all__ = ["TASKS", "Classification", "Data", "Detection", "Split", "Task", "task_for"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from . import pixels
+from . import photographs, pixels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +66,11 @@ class Task(ABC):
     def outputs(self, classes: int) -> int:
         """How many outputs a network has for `classes` classes."""
 
+    def prepare(self, model: nn.Module, data: Data, seed: int) -> None:
+        """Give a new network, in place, what it has to know of its training data before it learns (a detector: the
+        shapes that its boxes start from). Nothing by default."""
+        return None
+
     @abstractmethod
     def batch(self, targets: Any, indices: Tensor) -> Any:
         """The targets of the images `indices` (int64 [B]) of a split."""
@@ -92,11 +97,19 @@ class Task(ABC):
         """uint8 images [B, C, H, W] and their targets, varied; `kind` is one of catalogue.AUGMENTATIONS."""
         if kind == "none":
             return images, targets
+        if kind == "photo":
+            frames = photographs.draw_frames(len(images), kind, generator)
+            framed = photographs.framed_images(images, frames)
+            return photographs.vary_colours(framed, generator), self.framed(targets, frames)
         batch, _, height, width = images.shape
         down = pixels.shifts(batch, height, generator)
         right = pixels.shifts(batch, width, generator)
         mirrored = pixels.coins(batch, generator) if kind == "flip-shift" else None
         return pixels.move(images, down, right, mirrored), self.moved(targets, (height, width), down, right, mirrored)
+
+    def framed(self, targets: Any, frames: photographs.Frames) -> Any:
+        """The targets of images that show only their `frames`: unchanged, where a target has no place in the image."""
+        return targets
 
     @abstractmethod
     def moved(self, targets: Any, size: tuple[int, int], down: Tensor, right: Tensor, mirrored: Tensor | None) -> Any:
