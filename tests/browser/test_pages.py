@@ -6,9 +6,11 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
@@ -19,6 +21,7 @@ from webapp.teams.owner import sign_in_link
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
+AXE = Path(settings.NODE_MODULES) / "axe-core" / "axe.min.js"
 PASSWORD = "correct-horse-battery"
 # A refused form is 422; the test server is no ASGI, so a live page asks for the stream once and then polls.
 EXPECTED = re.compile(r"status of (422|501) ").search
@@ -62,7 +65,16 @@ def sign_in(page: Page, email: str) -> None:
     page.wait_for_url("**/runs/")
 
 
-def test_every_page_fits_a_phone_and_leads_on(open_page, ada, team):
+def barriers(page: Page) -> list[str]:
+    """What keeps people with impairments out, as axe-core sees it (WCAG 2.1 A and AA)."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: make setup")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
+    return [f"{row['id']}: {row['nodes'][0]['html'][:120]}" for row in found["violations"]]
+
+
+def test_every_page_fits_a_phone_shuts_nobody_out_and_leads_on(open_page, ada, team):
     run = make_evolution(team)
     link = ShareLink.objects.create(run=run, created_by=ada)
     page = open_page(390, "dark")
@@ -81,6 +93,7 @@ def test_every_page_fits_a_phone_and_leads_on(open_page, ada, team):
         too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert too_wide <= 0, f"{address} is {too_wide} pixels too wide for a phone"
         assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+        assert barriers(page) == [], address
         if not address.startswith("/s/"):
             for name in ("Runs", "Data sets", "Team"):
                 expect(page.get_by_role("navigation", name="Main").get_by_role("link", name=name)).to_be_visible()

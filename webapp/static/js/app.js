@@ -86,3 +86,23 @@ const localTimes = (root) => {
 };
 localTimes(document);
 document.addEventListener("htmx:load", (event) => localTimes(event.detail.elt.parentElement ?? document));
+
+// What scrolls by itself must be reachable by keyboard, too; what fits must not be a stop on the way.
+const scrollers = ".tablewrap, .scroll, .events, pre";
+let looking = false;
+const makeReachable = () => {
+  looking = false;
+  for (const box of document.querySelectorAll(scrollers)) {
+    const scrolls = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
+    if (scrolls) box.tabIndex = 0;
+    else if (box.tabIndex === 0) box.removeAttribute("tabindex");
+  }
+};
+const lookAgain = () => {
+  if (looking) return;
+  looking = true;
+  requestAnimationFrame(makeReachable);
+};
+new ResizeObserver(lookAgain).observe(document.body);
+new MutationObserver(lookAgain).observe(document.body, { childList: true, subtree: true });
+lookAgain();
