@@ -490,3 +490,26 @@ def test_every_kind_has_a_sentence_even_without_data() -> None:
 )
 def test_figures_as_people_read_them(written: Any, words: Any) -> None:
     assert written == words
+
+
+def test_a_clone_says_what_is_different(client_of: Any, ada: Any, run: Run, other_run: Run) -> None:
+    spec = RunSpec.from_json({"seed": 4, "stress": "pressure", "learning_rate": 0.25})
+    clone = make_run(run.team, run.dataset, spec=spec.to_json(), cloned_from=run)
+    rows = {row["label"]: row for row in client_of(ada).get(f"/runs/{clone.pk}/").context["settings"]}
+    assert (rows["Seed"]["value"], rows["Seed"]["was"]) == ("4", "0")
+    assert (rows["Stress"]["value"], rows["Stress"]["was"]) == ("Pressure", "Death list")
+    assert (rows["Learning rate"]["value"], rows["Learning rate"]["was"]) == ("0.25", "the optimizer's own")
+    assert rows["Generations"]["was"] == ""
+    assert "Weight decay" not in rows
+
+
+def test_a_share_link_tells_nothing_of_the_original(client: Any, run: Run) -> None:
+    from webapp.sharing.models import ShareLink
+
+    Run.objects.filter(pk=run.pk).update(name="Secret original")
+    spec = RunSpec.from_json({"seed": 4}).to_json()
+    clone = make_run(run.team, run.dataset, name="The clone", spec=spec, cloned_from=run)
+    response = client.get(f"/s/{ShareLink.objects.create(run=clone).token}/")
+    assert "Secret original" not in response.content.decode()
+    assert all(row["was"] == "" for row in response.context["settings"])
+    assert "/runs/" not in response.content.decode()

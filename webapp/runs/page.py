@@ -88,7 +88,7 @@ def run_context(run: Run, urls: RunUrls, query: Mapping[str, str] | None = None)
         "columns": columns(run, view),
         "axes": axes(view),
         "events": log(run, LINES),
-        "settings": described(run),
+        "settings": described(run, None if urls.readonly else run.cloned_from),
         **table(lineage, urls, view),
         **layers(lineage, urls, view),
     }
@@ -243,20 +243,35 @@ def line(event: RunEvent) -> dict[str, Any]:
     return {"number": event.number, "at": event.at, "kind": event.kind, "text": sentence(event)}
 
 
-def described(run: Run) -> list[dict[str, str]]:
-    """The spec in words: what differs from the defaults, and the basic settings."""
+def described(run: Run, origin: Run | None = None) -> list[dict[str, str]]:
+    """The spec in words: the basic settings and what differs from the defaults; `was` where `origin` differs."""
+    rows, before = _settings_in_words(run), _settings_in_words(origin) if origin is not None else {}
+    shown = {name for words in (rows, before) for name, (_, notable) in words.items() if notable}
+    result = []
+    for name, (value, _) in rows.items():
+        was = before[name][0] if name in before and before[name][0] != value else ""
+        if name in shown:
+            result.append({"label": name, "value": value, "was": was})
+    return result
+
+
+def _settings_in_words(run: Run) -> dict[str, tuple[str, bool]]:
+    """label -> (value in words, whether it is worth showing); empty for a spec that no longer reads."""
     try:
         spec, default = run.run_spec, RunSpec()
     except SpecError:
-        return []
-    rows = []
-    for name, setting in SETTINGS.items():
-        value = getattr(spec, name)
-        if setting.basic or value != getattr(default, name):
-            rows.append({"label": setting.label, "value": _in_words(name, value)})
-    rows.append({"label": "Stress", "value": ", ".join(_stress_words(spec))})
-    rows.append({"label": "Environment", "value": environment_words(spec)})
-    return rows
+        return {}
+    words = {
+        setting.label: (_in_words(name, getattr(spec, name)), _is_notable(name, spec, default))
+        for name, setting in SETTINGS.items()
+    }
+    words["Stress"] = (", ".join(_stress_words(spec)), True)
+    words["Environment"] = (environment_words(spec), True)
+    return words
+
+
+def _is_notable(name: str, spec: RunSpec, default: RunSpec) -> bool:
+    return SETTINGS[name].basic or getattr(spec, name) != getattr(default, name)
 
 
 def _in_words(name: str, value: Any) -> str:
@@ -271,6 +286,8 @@ def _in_words(name: str, value: Any) -> str:
     part = parts.get(value) if isinstance(value, str) else None
     if part is not None:
         return part.label
+    if value is None:
+        return SETTINGS[name].blank or "none"
     shown = typed(value)
     return ", ".join(shown) if isinstance(shown, list) else str(shown)
 

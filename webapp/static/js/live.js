@@ -1,6 +1,7 @@
 // Follows a run: server-sent events, and polling where a stream cannot be had.
 
 const POLL = 2500; // milliseconds
+const GONE = new Set([401, 403, 404, 410]); // signed out, no longer allowed, deleted, or a link revoked
 const KINDS = [
   "queued", "started", "born", "drawn", "gestation", "progress", "epoch", "cut", "repaired", "refused", "shock", "growth", "measured",
   "generation", "tested", "finished", "cancelling", "cancelled", "failed", "errored", "lost", "note",
@@ -46,7 +47,7 @@ export class LiveFeed {
     if (this.done) return;
     try {
       const response = await fetch(`${this.eventsJson}?after=${this.last}`, { headers: { Accept: "application/json" } });
-      if (response.status === 401 || response.status === 404) return this.end();
+      if (GONE.has(response.status)) return this.end();
       if (!response.ok) throw new Error(response.status);
       const answer = await response.json();
       this.last = answer.last;

@@ -1,5 +1,7 @@
 // A network that lives, or whose ONNX form is being made: its page asks for itself until nothing more will change.
 
+import { localClocks } from "./clock.js";
+
 const PACE = 3000;
 
 async function refresh() {
@@ -8,10 +10,11 @@ async function refresh() {
   if (!address) return;
   try {
     const response = await fetch(address, { headers: { Accept: "text/html" } });
-    if (response.status === 401 || response.status === 404) return;
+    if ([401, 403, 404, 410].includes(response.status)) return;
     if (response.ok) {
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("network");
       const busy = present.contains(document.activeElement) && document.activeElement !== document.body;
+      if (fresh) localClocks(fresh); // before the comparison: the page shows local times too
       if (fresh && !busy && fresh.innerHTML !== present.innerHTML) {
         const open = [...present.querySelectorAll("details")].map((details) => details.open);
         const adopted = document.importNode(fresh, true);

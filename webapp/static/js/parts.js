@@ -1,9 +1,11 @@
 // Puts server-rendered parts into the page without flicker: only what changed, and never under a person's hands.
 
 const known = new Map();
+// A form's token is masked anew for every answer: that alone is no change.
+const essence = (part) => part.outerHTML.replace(/name="csrfmiddlewaretoken" value="[^"]*"/g, "");
 
 export function remember(root) {
-  for (const part of root.querySelectorAll("[data-part]")) known.set(part.id, part.outerHTML);
+  for (const part of root.querySelectorAll("[data-part]")) known.set(part.id, essence(part));
 }
 
 export function replaceParts(html) {
@@ -11,10 +13,10 @@ export function replaceParts(html) {
   const changed = [];
   for (const part of fresh.querySelectorAll("[data-part]")) {
     const present = document.getElementById(part.id);
-    if (!present || known.get(part.id) === part.outerHTML) continue;
+    if (!present || known.get(part.id) === essence(part)) continue;
     const focus = present.contains(document.activeElement) ? document.activeElement : null;
     if (focus?.matches("input, select, textarea")) continue; // somebody types here: the next change brings it
-    known.set(part.id, part.outerHTML);
+    known.set(part.id, essence(part));
     const scrolled = [...present.querySelectorAll(".tablewrap")].map((wrap) => [wrap.scrollLeft, wrap.scrollTop]);
     const adopted = document.importNode(part, true);
     present.replaceWith(adopted);

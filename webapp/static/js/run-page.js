@@ -4,6 +4,7 @@ import { LineageChart } from "./charts/lineage.js";
 import { prepare } from "./charts/look.js";
 import { ShockChart } from "./charts/shock.js";
 import { TradeoffChart } from "./charts/tradeoff.js";
+import { localClocks } from "./clock.js";
 import { LiveFeed } from "./live.js";
 import { remember, replaceParts } from "./parts.js";
 
@@ -98,7 +99,7 @@ class RunPage {
   async loadParts() {
     const response = await fetch(this.root.dataset.live + location.search, { headers: { Accept: "text/html" } });
     if (!response.ok) return;
-    replaceParts(await response.text());
+    if (replaceParts(await response.text()).includes("run-log")) localClocks(this.root);
     this.brush();
     this.markRow();
   }

@@ -41,6 +41,7 @@ export class LineageChart {
     const open = (network) => network.state === "living" || network.state === "waiting";
     const lost = (network) => network.state === "refused" || network.state === "errored" || network.state === "cancelled";
     const fill = (network, i) => (i === data.ancestor ? c.ancestor : path.has(i) ? c.accent : c.other);
+    const fills = networks.map((network, i) => (open(network) ? c.card : fill(network, i)));
     const radius = (network) => {
       if (lost(network)) return 5;
       if (!network.parameters || !ancestor?.parameters) return network === ancestor ? largest * 0.7 : 5;
@@ -53,7 +54,8 @@ export class LineageChart {
       pointHoverRadius: networks.map((network) => radius(network) + 2),
       pointHitRadius: 12,
       pointStyle: networks.map((network) => (lost(network) ? "crossRot" : "circle")),
-      pointBackgroundColor: networks.map((network, i) => (open(network) ? c.card : fill(network, i))),
+      pointBackgroundColor: fills,
+      pointHoverBackgroundColor: fills,
       pointBorderColor: networks.map((network) => (open(network) ? c.stress : lost(network) ? c.lost : c.card)),
       pointHoverBorderColor: c.ink,
       pointBorderWidth: networks.map((network) => (open(network) || lost(network) ? 2.5 : 1.5)),

@@ -28,7 +28,7 @@ export class ShockChart {
     const dots = (key, shift) => born.filter((n) => n[key] != null).map((n) => ({ x: n.generation + shift, y: n[key], name: n.name }));
     const means = (key, shift) => data.generations.filter((g) => g[key] != null).map((g) => ({ x: g.generation + shift, y: g[key] }));
     const line = (points, colour, dash) => ({ type: "line", data: points, borderColor: colour, borderWidth: 2, borderDash: dash, pointRadius: 0, pointHitRadius: 0, pointHoverRadius: 0 });
-    const dot = (points, colour) => ({ data: points, pointRadius: 4, pointHitRadius: 10, pointBackgroundColor: colour, pointBorderColor: c.card, pointBorderWidth: 1 });
+    const dot = (points, colour) => ({ data: points, pointRadius: 4, pointHitRadius: 10, pointBackgroundColor: colour, pointHoverBackgroundColor: colour, pointBorderColor: c.card, pointBorderWidth: 1 });
     return [
       dot(dots("shock", -0.07), c.stress),
       dot(dots("accuracy", 0.07), c.accent),

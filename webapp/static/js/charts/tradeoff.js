@@ -60,12 +60,14 @@ export class TradeoffChart {
 
   points(data, view, c) {
     const path = new Set(data.path);
+    const fills = data.networks.map((_, i) => (i === data.ancestor ? c.ancestor : path.has(i) ? c.accent : c.other));
     return {
       data: data.networks.map((network) => ({ x: network[view.cost] ?? NaN, y: network.accuracy ?? NaN })),
       pointRadius: data.networks.map((_, i) => (path.has(i) || i === data.ancestor ? 6 : 4.5)),
       pointHoverRadius: 8,
       pointHitRadius: 12,
-      pointBackgroundColor: data.networks.map((_, i) => (i === data.ancestor ? c.ancestor : path.has(i) ? c.accent : c.other)),
+      pointBackgroundColor: fills,
+      pointHoverBackgroundColor: fills,
       pointBorderColor: c.card,
       pointHoverBorderColor: c.ink,
       pointBorderWidth: 1.5,
@@ -122,7 +124,7 @@ export class TradeoffChart {
           min: low / 1.35,
           max: high * 1.35,
           grid: { display: false },
-          afterBuildTicks: (scale) => (scale.ticks = logTicks(scale.min, scale.max, narrow ? 3 : 5)),
+          afterBuildTicks: (scale) => (scale.ticks = logTicks(scale.min, scale.max, narrow ? 4 : 5)),
           ticks: { maxRotation: 0, autoSkip: false, callback: (v) => cost.tick(v) },
         }),
         y: axis(c, { min: layout.low, max: layout.high, ticks: { maxTicksLimit: narrow ? 5 : 8, includeBounds: false, callback: percentTicks } }),

@@ -1,0 +1,183 @@
+"""The run's page and the run form in a real browser: what scripts do there, and that the page lives without a stream.
+
+The test server is no ASGI: it refuses the stream, so every live test here is one of the fallback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.webapp.factories import make_dataset, make_evolution
+from webapp.networks.models import Network
+from webapp.runs.models import Run
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _rows_beside_a_loop() -> Iterator[None]:
+    """Playwright's event loop runs in this thread, where Django would refuse to make rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield
+
+
+@pytest.fixture
+def open_page(live_server: Any, chromium: Browser, client_of: Any, ada: Any) -> Iterator[Callable[..., Page]]:
+    """A page of a browser in which ada is signed in; fails at the end if a script of the page stumbled."""
+    session = client_of(ada).cookies["eustress_session"].value
+    contexts, stumbles = [], []
+
+    def make(path: str, width: int = 1280) -> Page:
+        context = chromium.new_context(viewport={"width": width, "height": 900}, base_url=live_server.url)
+        context.add_cookies([{"name": "eustress_session", "value": session, "url": live_server.url}])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: stumbles.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert stumbles == []
+
+
+@pytest.fixture
+def evolution(team: Any) -> Run:
+    return make_evolution(team, files=False)
+
+
+def drawn(page: Page, canvas: str) -> bool:
+    """Whether something is painted on the canvas."""
+    script = """(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+        .data.some((value, i) => i % 4 === 3 && value > 0)"""
+    return bool(page.locator(canvas).evaluate(script))
+
+
+def test_charts_are_drawn_and_the_view_is_kept_in_the_address(open_page: Any, evolution: Run) -> None:
+    page = open_page(f"/runs/{evolution.pk}/")
+    expect(page.locator("[data-zoom-buttons]")).to_be_visible()
+    for canvas in ("#lineage-chart", "#tradeoff-chart", "#shock-chart"):
+        assert drawn(page, canvas), canvas
+    page.click("a[data-height=size]")
+    page.click("a[data-cost=macs]")
+    page.click("#networks a:has-text('Parameters')")
+    expect(page.locator("#networks [aria-sort=ascending]")).to_be_visible()
+    page.click("tr[data-network='3-1'] td >> nth=1")
+    expect(page.locator("#layers-title")).to_have_text("3-1, layer by layer")
+    page.click("[data-zoom=in]")
+    expect(page.locator("[data-brushed]")).to_contain_text("in view of the chart")
+    shown = page.locator("tr[data-network]:visible").count()
+    assert 0 < shown < 16
+    address = page.url
+    for part in ("height=size", "cost=macs", "sort=parameters", "network=3-1", "zoom="):
+        assert part in address
+    page.goto(address)  # as a colleague who was sent the address
+    expect(page.locator("[data-brushed]")).to_contain_text("in view of the chart")
+    assert page.locator("tr[data-network]:visible").count() == shown
+    expect(page.locator("a[data-cost=macs]")).to_have_attribute("aria-current", "true")
+    page.click("[data-zoom=all]")
+    assert "zoom=" not in page.url
+    assert page.locator("tr[data-network]:visible").count() == 16
+
+
+def test_the_lineage_can_be_walked_by_keyboard_and_opens_a_network(open_page: Any, evolution: Run) -> None:
+    page = open_page(f"/runs/{evolution.pk}/")
+    expect(page.locator("[data-zoom-buttons]")).to_be_visible()
+    page.focus("#lineage-chart")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#announcer")).to_contain_text("1-1: 91.2 % accuracy")
+    expect(page.locator("tr[data-network='1-1']")).to_have_class("row-link over")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/runs/{evolution.pk}/networks/1-1/")
+
+
+def test_the_page_lives_by_polling_where_there_is_no_stream(open_page: Any, evolution: Run) -> None:
+    page = open_page(f"/runs/{evolution.pk}/")
+    expect(page.locator("[data-life='5-3'] [data-percent]")).to_contain_text("62 %")
+    page.fill("input[name=drop]", "2")  # somebody types: her field is not taken away
+    network = Network.objects.get(run=evolution, name="5-3")
+    Network.objects.filter(pk=network.pk).update(
+        state="measured", validation_accuracy=0.9205, parameters=57_300, latency_ms=0.1, progress=1
+    )
+    evolution.record("measured", network=network, validation_accuracy=0.9205, parameters=57_300)
+    expect(page.locator("tr[data-network='5-3']")).to_contain_text("57.3 k", timeout=15_000)
+    expect(page.locator("#run-log li").first).to_contain_text("5-3 is measured")
+    assert page.input_value("input[name=drop]") == "2"
+    page.locator("input[name=drop]").blur()
+    Run.objects.filter(pk=evolution.pk).update(state="finished", chosen=network)
+    evolution.record("finished", chosen="5-3")
+    expect(page.locator("#run-status")).to_contain_text("Finished", timeout=15_000)
+    expect(page.locator("#run-answer")).to_contain_text("Network 5-3")
+    expect(page.locator("#run-cancel form")).to_have_count(0)
+
+
+def test_cancelling_asks_first(open_page: Any, evolution: Run, dispatched: Any) -> None:
+    page = open_page(f"/runs/{evolution.pk}/")
+    page.click("#run-cancel button")
+    expect(page.locator("#confirm")).to_contain_text("What was measured until now is kept")
+    page.click("#confirm [data-closes]")
+    evolution.refresh_from_db()
+    assert evolution.cancel_requested_at is None
+    page.click("#run-cancel button")
+    page.click("#confirm [data-yes]")
+    expect(page.locator("#run-status")).to_contain_text("Cancelling")
+    evolution.refresh_from_db()
+    assert evolution.cancel_requested_at is not None
+
+
+def test_chart_labels_can_be_read_on_a_phone(open_page: Any, evolution: Run) -> None:
+    page = open_page(f"/runs/{evolution.pk}/", width=390)
+    expect(page.locator("[data-zoom-buttons]")).to_be_visible()
+    sizes = page.evaluate(
+        """() => ['lineage-chart', 'tradeoff-chart', 'shock-chart'].flatMap((id) =>
+            Object.values(Chart.getChart(id).scales).map((scale) => scale.options.ticks.font.size))"""
+    )
+    assert min(sizes) >= 12
+    crowded = page.evaluate(
+        """() => ['lineage-chart', 'tradeoff-chart'].filter((id) => {
+            const labels = Chart.getChart(id).scales.x.getLabelItems().filter((item) => item.label);
+            const ctx = Chart.getChart(id).ctx;
+            ctx.font = '13px sans-serif';
+            const spans = labels.map((item) => [item.options.translation[0], ctx.measureText(item.label).width])
+                .sort((a, b) => a[0] - b[0]);
+            return spans.length < 3 || spans.some(([x, w], i) => i && x - w / 2 < spans[i - 1][0] + spans[i - 1][1] / 2);
+        })"""
+    )
+    assert crowded == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_presets_fill_the_form_and_the_estimate_follows(open_page: Any, team: Any, dispatched: Any) -> None:
+    make_dataset(team)
+    page = open_page("/runs/new/")
+    expect(page.locator("#estimate")).to_contain_text("About 9 trainings")
+    page.click("[data-preset=smallest]")
+    expect(page.locator("#id_environment-target-times")).to_have_value("40")
+    expect(page.locator("#estimate")).to_contain_text("About 16 trainings")
+    expect(page.locator("#id_environment-constant-factor")).to_be_hidden()
+    page.click("[data-preset=quick]")
+    expect(page.locator("#id_environment-constant-factor")).to_have_value("0.5")
+    page.fill("#id_generations", "3")
+    expect(page.locator("#estimate")).to_contain_text("About 7 trainings")
+    page.fill("#id_epochs", "-1")
+    page.click("text=Start the run")
+    expect(page.locator(".errorlist")).to_contain_text("Must be at least 0.01, not -1.")
+    expect(page.locator("#id_generations")).to_have_value("3")
+    expect(page.locator("#id_epochs")).to_be_focused()
+    page.fill("#id_epochs", "1")
+    page.click("text=Start the run")
+    page.wait_for_url("**/runs/*/")
+    run = Run.objects.get()
+    assert (run.run_spec.generations, run.run_spec.limit, run.run_spec.environment.parameters) == (
+        3,
+        5000,
+        {"factor": 0.5},
+    )
+    assert ("workers.advance", run.pk) in dispatched
