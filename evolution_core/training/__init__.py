@@ -4,7 +4,6 @@ from ..spec import TrainingError
 from .checkpoint import Checkpoint, Saved
 from .loop import TrainingProgress, train
 from .optimizers import Optimizer
-from .taylor import some_batches, taylor_scores
 
 __all__ = [
     "Checkpoint",
@@ -12,7 +11,5 @@ __all__ = [
     "Saved",
     "TrainingError",
     "TrainingProgress",
-    "some_batches",
-    "taylor_scores",
     "train",
 ]
