@@ -35,9 +35,9 @@ class NodeModulesFinder(BaseFinder):
     def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
         name = path.removeprefix(f"{PREFIX}/")
         found = name != path and name in settings.NODE_MODULES_FILES and (self.root / name).is_file()
-        if find_all:
-            return [str(self.root / name)] if found else []
-        return str(self.root / name) if found else None
+        if not found:
+            return []  # Django's own finders answer so too; it would take None for a match
+        return [str(self.root / name)] if find_all else str(self.root / name)
 
 
 class ManifestStorage(CompressedManifestStaticFilesStorage):
