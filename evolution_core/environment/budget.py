@@ -10,7 +10,7 @@ more.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -36,6 +36,29 @@ class Budget:
     reached: float
     short: bool
     counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What shares are taken of: clusters of each layer, and the cost of the whole by resource."""
+
+    counts: Mapping[str, float]
+    costs: Mapping[str, float]
+
+    @classmethod
+    def of_parents(cls, maps: Sequence[ClusterMap], weights: Sequence[float]) -> Reference:
+        """The parents' weighted mean: what a union of them must not be measured by itself."""
+        total = sum(weights)
+        shares = [weight / total for weight in weights]
+        counts = {
+            layer.name: sum(share * len(x.layer(layer.name)) for share, x in zip(shares, maps, strict=True))
+            for layer in maps[0].layers
+        }
+        costs = {
+            resource: sum(share * x.cost(resource) for share, x in zip(shares, maps, strict=True))
+            for resource in ("clusters", "parameters", "macs", "bytes")
+        }
+        return cls(counts, costs)
 
 
 @dataclass(frozen=True)
@@ -78,12 +101,12 @@ def choices_of(
     spec: RunSpec,
     needed: Tensor,
     possible: Tensor,
-    reference: Mapping[str, float] | None = None,
+    reference: Reference | None = None,
 ) -> list[Choices]:
     """For each block of layers, the counts it may take.
 
-    needed [n]: clusters that must live; possible [n]: clusters that may. reference: layer -> the count that shares are
-    taken of (its present one by default).
+    needed [n]: clusters that must live; possible [n]: clusters that may. reference: what shares are taken of (the
+    present counts by default).
     """
     guarded = {clusters.layer(name).name for name in spec.protect}
     floors = {clusters.layer(name).name: share for name, share in spec.floors.items()}
@@ -103,7 +126,7 @@ def choices_of(
         low = min(low, high)
         steps = tuple(range(low, high + 1))
         tidy = tuple(step for step in steps if _is_tidy(step, block, [len(x) for x in layers], spec.width_multiple))
-        whole = sum(len(x) if reference is None else reference.get(x.name, len(x)) for x in layers)
+        whole = sum(len(x) if reference is None else reference.counts.get(x.name, len(x)) for x in layers)
         result.append(Choices(block, tidy or steps, Fraction(whole).limit_denominator(10**6)))
     return result
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from evolution_core.environment.budget import Budget, Cost, check_layers, choices_of, solve
+from evolution_core.environment.budget import Budget, Cost, Reference, check_layers, choices_of, solve
 from evolution_core.environment.factors import Factor, share
 from evolution_core.genome.clusters import ClusterMap
 from evolution_core.spec import RunSpec
@@ -30,7 +29,7 @@ def draw(
     generator: torch.Generator,
     *,
     latency: Cost | None = None,
-    reference: Mapping[str, float] | None = None,
+    reference: Reference | None = None,
 ) -> Tensor:
     """alive [n] of one offspring; see `draw_offspring` for everything about it."""
     drawn = draw_offspring(clusters, probability, spec, generation, generator, latency=latency, reference=reference)
@@ -45,14 +44,14 @@ def draw_offspring(
     generator: torch.Generator,
     *,
     latency: Cost | None = None,
-    reference: Mapping[str, float] | None = None,
+    reference: Reference | None = None,
     ancestor_latency: float | None = None,
 ) -> Draw:
     """Draw who lives, by Gumbel top-k over log P: without replacement, in proportion to P, to an exact count.
 
     probability [n] in [0, 1]; 0 means that the cluster cannot live (a union of parents may hold such). `generator` is
     the only source of chance. latency: for that resource, alive [n] -> measured milliseconds; ancestor_latency: the
-    ancestor's, for a target. reference: layer -> the count that shares are taken of (parents' mean, when mating).
+    ancestor's, for a target. reference: what shares are taken of (the parents' mean, when mating).
 
     With the resource "clusters", each layer keeps its share, rounded down. With any other the shares are solved for
     (`environment.budget`). A `synapse` encoding kills no cluster. Raises SpecError where the spec names a layer that
@@ -106,17 +105,20 @@ def _cost(
     factor: Factor,
     latency: Cost | None,
     ancestor_latency: float | None,
-    reference: Mapping[str, float] | None,
+    reference: Reference | None,
 ) -> tuple[Cost, float]:
     """(what a network costs, the whole that the share is taken of)."""
     if spec.resource == "latency":
         if latency is None or (factor.of_ancestor and ancestor_latency is None):
             raise ValueError("the resource latency needs a way to measure it")
-        return latency, float(ancestor_latency if factor.of_ancestor else latency(clusters.everyone()))  # type: ignore
-    cost = lambda alive: clusters.cost(spec.resource, alive)  # noqa: E731
+        if factor.of_ancestor and ancestor_latency is not None:
+            return latency, ancestor_latency
+        held = reference.costs.get("latency") if reference is not None else None
+        return latency, latency(clusters.everyone()) if held is None else held
+
+    def cost(alive: Tensor) -> float:
+        return clusters.cost(spec.resource, alive)
+
     if factor.of_ancestor and clusters.ancestry is not None:
         return cost, clusters.ancestry.costs[spec.resource]
-    whole: float = cost(clusters.everyone())
-    if reference is not None:  # the parents' own cost, not their union's
-        whole = reference.get(f"cost:{spec.resource}", whole)
-    return cost, whole
+    return cost, cost(clusters.everyone()) if reference is None else reference.costs[spec.resource]
