@@ -214,7 +214,8 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # people come by invitation links; no mail 
 ACCOUNT_EMAIL_NOTIFICATIONS = False
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGOUT_REDIRECT_URL
 ACCOUNT_FORMS = {"change_password": "webapp.teams.forms.PasswordForm"}
-ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": False}  # axes counts failures, in the database, for all processes together
+# Failures are counted by axes, in the database, for all processes together.
+ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": False}
 
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = timedelta(minutes=15)
