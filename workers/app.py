@@ -59,6 +59,9 @@ def _worker_stops(**_more: Any) -> None:
 
 
 @signals.worker_shutdown.connect
-def _worker_has_stopped(**_more: Any) -> None:
+def _worker_has_stopped(sender: Any = None, **_more: Any) -> None:
+    """The last that is to be done: queues are given back, claims too. Taking PyTorch down would take seconds more."""
     for announcer in _announcers.values():
         announcer.leave()
+    logging.shutdown()
+    os._exit(getattr(sender, "exitcode", None) or 0)
