@@ -327,6 +327,21 @@ def test_class_balance_is_drawn_against_the_largest_class(dataset):
     assert "closed only 2" in imbalance(balance(dataset))
 
 
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ({"minimum": [32, 32], "maximum": [32, 32], "shared": True}, False),
+        ({"minimum": [50, 40], "maximum": [50, 40], "shared": True}, True),
+        ({"minimum": [10, 10], "maximum": [640, 480], "shared": False}, True),
+    ],
+)
+def test_the_page_says_when_images_will_be_resized(editor, dataset, sizes, said):
+    dataset.report |= {"sizes": sizes, "default_input": 32}
+    dataset.save()
+    page = editor.get(f"/datasets/{dataset.pk}/").content.decode()
+    assert ("trained at 32 × 32" in page) == said
+
+
 def test_ten_thousand_classes_do_not_make_an_endless_page(editor, dataset):
     dataset.report["classes"] = [{"name": f"class {i}", "train": 5, "test": 1} for i in range(10_000)]
     dataset.save()
