@@ -44,13 +44,14 @@ def export_onnx(network_id: int) -> None:
 
 
 def _export(network: Network, folder: Path) -> Path:
-    from evolution_core.export import export_onnx as write_onnx  # PyTorch: only where it is needed
+    from evolution_core.architectures.onnx_import import deployed  # PyTorch: only where it is needed
+    from evolution_core.export import export_onnx as write_onnx
     from evolution_core.genome import load_network
 
     source, target = folder / "network.safetensors", folder / "network.onnx"
     materials.copy_out(network.file, source)
     loaded = load_network(source)
-    write_onnx(loaded.model, loaded.genome, target)
+    write_onnx(deployed(loaded.model, loaded.genome.final), loaded.genome, target)
     return target
 
 

@@ -13,5 +13,5 @@ HEARTBEAT = _seconds("EUSTRESS_HEARTBEAT_SECONDS", 4.0)  # between two beats of 
 STALE = _seconds("EUSTRESS_STALE_SECONDS", 30.0)  # without a beat, after which a claim's worker counts as lost
 SWEEP = _seconds("EUSTRESS_SWEEP_SECONDS", 10.0)  # between two sweeps
 WATCH = 1.0  # between two looks at whether a run is to be cancelled
-PROGRESS = 2.0  # between two progress events of one network
+PROGRESS = _seconds("EUSTRESS_PROGRESS_SECONDS", 2.0)  # between two progress events of one network
 ATTEMPTS = 3  # starts of one piece of work, in a row and without progress, that may end in a lost worker

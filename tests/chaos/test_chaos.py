@@ -20,22 +20,27 @@ import pytest
 from tests.workers.pictures import picture_zip
 from tests.workers.servers import ROOT, Server, wait_for
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(1200)]
 
 SPEC: dict[str, Any] = {
     "architecture": "lenet5",
     "width": 0.5,
     "generations": 2,
     "offspring": 2,
-    "epochs": 12,
+    "epochs": 16,
     "environment": 0.7,
     "gestation": 0.5,
     "batch_size": 16,
     "max_drop": 20,
     "seed": 11,
 }
-# so that nobody waits: beats every half second, lost after three, swept every second
-PACE = {"EUSTRESS_HEARTBEAT_SECONDS": "0.5", "EUSTRESS_STALE_SECONDS": "3", "EUSTRESS_SWEEP_SECONDS": "1"}
+# so that nobody waits: beats every half second, lost after three, swept every second, progress told five times in one
+PACE = {
+    "EUSTRESS_HEARTBEAT_SECONDS": "0.5",
+    "EUSTRESS_STALE_SECONDS": "3",
+    "EUSTRESS_SWEEP_SECONDS": "1",
+    "EUSTRESS_PROGRESS_SECONDS": "0.2",
+}
 
 
 @dataclass
@@ -100,7 +105,7 @@ class Installation:
         )
         return {name: tuple(row) for name, *row in rows}  # type: ignore[misc]
 
-    def wait_for_end(self, run: int, seconds: float = 240) -> None:
+    def wait_for_end(self, run: int, seconds: float = 400) -> None:
         wait_for(lambda: self.run(run)[0] not in ("queued", "running"), seconds, "the run's end")
 
     def wait_for_life(self, run: int, name: str, progress: float = 0.1) -> None:
@@ -111,7 +116,7 @@ class Installation:
             assert state not in ("measured", "refused"), f"{name} was over before anything could be killed"
             return state == "living" and progress <= reached < 1
 
-        wait_for(lives, 120, f"{name}'s life")
+        wait_for(lives, 300, f"{name}'s life")
 
     def restart_after_kill(self) -> None:
         """Kill the supervisor itself and start another on the same folder."""
@@ -162,7 +167,7 @@ def test_whatever_is_killed_the_run_ends_with_the_same_bits(world: World, serve:
     installation.wait_for_life(run, "1-1")
     installation.server.find("redis-server").kill()  # the messages, too
 
-    wait_for(lambda: "2-1" in installation.networks(run), 120, "the second generation")
+    wait_for(lambda: "2-1" in installation.networks(run), 300, "the second generation")
     installation.wait_for_life(run, "2-1")
     for member in installation.server.members():  # every child at once: web, workers, clerk, beat, Redis
         if member.pid != installation.server.process.pid:
