@@ -32,7 +32,8 @@ TOLERANCE = 1e-4
 class Described(Protocol):
     """What an export wants to know of a network: a genome has all of it."""
 
-    shape: tuple[int, int, int]
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
 
 
 def export_onnx(
