@@ -54,14 +54,17 @@ class Yolo2(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for name in self.fine:
             x = self.get_submodule(name)(x)
-        fine = self.relu21(self.bn21(self.conv21(x)))
+        fine = self._run(21, x)
         for name in self.coarse:
             x = self.get_submodule(name)(x)
-        x = self.relu19(self.bn19(self.conv19(x)))
-        x = self.relu20(self.bn20(self.conv20(x)))
-        x = torch.cat([space_to_depth(fine), x], 1)
-        x = self.relu22(self.bn22(self.conv22(x)))
+        x = self._run(20, self._run(19, x))
+        x = self._run(22, torch.cat([space_to_depth(fine), x], 1))
         return self.region(self.conv23(x))
+
+    def _run(self, number: int, x: Tensor) -> Tensor:
+        for stem in ("conv", "bn", "relu"):
+            x = self.get_submodule(f"{stem}{number}")(x)
+        return x
 
 
 class TinyYolo2(nn.Module):

@@ -23,7 +23,7 @@ from .idioms import restore_idioms
 from .operators import builder
 from .operators.elementwise import fold
 from .operators.shapes import permuted
-from .preprocessing import Normalisation, declared_normalisation
+from .preprocessing import Normalisation, declared_normalisation, exported_facts
 from .reading import fix_input, infer, read_bytes, read_graph, read_input, read_model
 
 MAXIMUM_OUTPUTS = 10_000
@@ -223,9 +223,11 @@ def _clean(name: str) -> str:
 def _classes(metadata: dict[str, str], outputs: int) -> tuple[str, ...]:
     """The classes' names in the order of the outputs, if the file tells them ("classes", a JSON list)."""
     try:
-        listed = json.loads(metadata.get("classes", ""))
-    except ValueError:
+        listed = json.loads(metadata["classes"]) if "classes" in metadata else None
+    except (ValueError, RecursionError):
         return ()
+    if listed is None:
+        listed = exported_facts(metadata.get("eustress", "")).get("classes")
     if isinstance(listed, dict):
         listed = [listed.get(str(index)) for index in range(outputs)]
     if not isinstance(listed, list) or len(listed) != outputs or not all(isinstance(item, str) for item in listed):

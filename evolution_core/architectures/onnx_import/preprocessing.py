@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -94,14 +94,40 @@ def _score(network: OwnNetwork, pixels: Tensor, targets: Tensor, candidate: Norm
 def declared_normalisation(metadata: dict[str, str], channels: int) -> Normalisation | None:
     """The normalisation in the file's metadata: "mean" and "std" as numbers, one or one a channel.
 
-    Numbers beyond 2 are taken to be of pixels 0..255. Anything unreadable counts as not said.
+    Numbers beyond 2 are taken to be of pixels 0..255. Files that Eustress exported say it under "eustress".
+    Anything unreadable counts as not said.
     """
+    if "eustress" in metadata:
+        ours = _exported_by_us(metadata["eustress"])
+        if ours is not None:
+            metadata = metadata | ours
     mean, std = _numbers(metadata.get("mean"), channels), _numbers(metadata.get("std"), channels)
     if mean is None or std is None or min(std) <= 0:
         return None
     if max(*mean, *std) > 2.0:
         mean, std = [value / 255.0 for value in mean], [value / 255.0 for value in std]
     return Normalisation("the file's own", tuple(mean), tuple(std))
+
+
+def exported_facts(text: str) -> dict[str, Any]:
+    """What our own exporter wrote about the input and the classes; empty where it did not."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _exported_by_us(text: str) -> dict[str, str] | None:
+    """ "mean" and "std" of an exported file: none of its own where it takes pixels and normalises them inside."""
+    given = exported_facts(text).get("input")
+    if not isinstance(given, dict):
+        return None
+    if given.get("range") == "pixels 0..255":
+        return {"mean": "0", "std": repr(1.0 / 255.0)}
+    if not given.get("mean") or not given.get("std"):
+        return None
+    return {"mean": json.dumps(given["mean"]), "std": json.dumps(given["std"])}
 
 
 def _numbers(text: str | None, channels: int) -> list[float] | None:
