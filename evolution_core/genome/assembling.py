@@ -50,6 +50,7 @@ def assemble(trace: Trace, graph: fx.Graph) -> ClusterMap:
         values=trace.values,
         stand_ins=trace.stand_ins,
         names=trace.names,
+        batch_dependent=frozenset(trace.batch_dependent),
         **_helpers(trace, graph),
     )
     return _finish(result, reasons)

@@ -116,7 +116,17 @@ def _shaped(node: fx.Node, world: World, expected: Tensor) -> Iterator[Candidate
         sizes = list(node.kwargs[key])  # type: ignore[arg-type]
     if len(sizes) != expected.ndim:
         return
-    written = [s if world.new(s) in (-1, size) else size for s, size in zip(sizes, expected.shape, strict=True)]
+    cut = world.clusters.axes.get(node.name)
+    written: list[Any] = []
+    for dim, (size, wanted) in enumerate(zip(sizes, expected.shape, strict=True)):
+        if world.new(size) in (-1, wanted):
+            written.append(size)
+        elif isinstance(cut, Axis) and cut.dim == dim:
+            written.append(wanted)
+        else:  # computed from channels, yet not their number: the batch's, for all that is known
+            written.append(-1)
+    if sum(world.new(size) == -1 for size in written) > 1:
+        return
     kwargs = dict(node.kwargs)
     if not node.args[first:] and key is not None:
         yield Candidate(node.op, node.target, tuple(node.args), {**kwargs, key: tuple(written)})

@@ -99,6 +99,7 @@ class ClusterMap:
     values: dict[str, Any]
     stand_ins: dict[str, nn.Module]
     names: dict[str, str] = field(default_factory=dict)
+    batch_dependent: frozenset[str] = frozenset()  # nodes whose number depends on how many images there are
     movers: dict[str, nn.Module] = field(default_factory=dict)  # modules without parameters that move elements
     constants: dict[str, Tensor] = field(default_factory=dict)  # node -> integer buffer that says where elements go
     ancestry: Ancestry | None = None

@@ -60,6 +60,7 @@ class Trace:
     work: list[tuple[str, int]] = field(default_factory=list)  # (parameter, positions): multiply-adds of a layer
     contractions: list[tuple[Tensor, int]] = field(default_factory=list)  # (labels summed over, positions)
     bases: dict[str, Tensor] = field(default_factory=dict)  # parameter used as a value -> its own labels
+    batch_dependent: set[str] = field(default_factory=set)  # nodes whose number depends on how many images there are
 
     def parameter_tensor(self, name: str) -> Tensor:
         head, _, tail = name.partition(".")

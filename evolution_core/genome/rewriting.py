@@ -105,6 +105,8 @@ def _compute(world: World, node: fx.Node) -> None:
     held = {n for n in node.all_input_nodes if _is_plain_change(world, n)}
     candidate = original(node)
     changed = bool(held)
+    if any(n.name in world.clusters.batch_dependent for n in held):
+        world.result.failures[node.name] = "a number that it computes with counts channels and images at once"
     if held:
         freeze = lambda n: world.clusters.values[n.name] if n in held else n  # noqa: E731
         candidate.args, candidate.kwargs = _mapped(node.args, freeze), _mapped(dict(node.kwargs), freeze)

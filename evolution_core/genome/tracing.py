@@ -36,17 +36,45 @@ def trace_clusters(model: nn.Module, example: Tensor) -> ClusterMap:
     trace = Trace(model, stand_ins, values, canonical_names(model))
     for node in graph.nodes:
         trace.flows[node.name] = _visit(trace, node)
+    if any(_is_number_in_use(trace, node) for node in graph.nodes):
+        trace.batch_dependent = _batch_dependent(model, graph, stand_ins, example, values)
     return assemble(trace, graph)
+
+
+def _batch_dependent(
+    model: nn.Module, graph: fx.Graph, stand_ins: dict[str, nn.Module], example: Tensor, values: dict[str, Any]
+) -> set[str]:
+    """Nodes whose number is another one for three images; all of them where three cannot be run."""
+    plain = {name for name, value in values.items() if _is_plain(value)}
+    try:
+        other = run_values(model, graph, stand_ins, _batch(example, 3))
+    except NetworkError:
+        return plain
+    return {name for name in plain if other[name] != values[name]}
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (int, float))
+
+
+def _is_number_in_use(trace: Trace, node: fx.Node) -> bool:
+    """Whether arithmetic on activations uses a number that was asked of a tensor's shape (which may be the batch's)."""
+    return _is_plain(trace.values[node.name]) and any(
+        not _is_plain(trace.values[user.name]) and trace.kinds.get(user.name) not in ("mover", "source", "reduction")
+        for user in node.users
+    )
 
 
 def _values(model: nn.Module, graph: fx.Graph, stand_ins: dict[str, nn.Module], example: Tensor) -> dict[str, Any]:
     """Values for a batch of two (so that no dimension of the batch is mistaken for a single channel), or as given."""
-    if example.shape[0] == 2:
-        return run_values(model, graph, stand_ins, example)
     try:
-        return run_values(model, graph, stand_ins, example[:1].expand(2, *example.shape[1:]))
+        return run_values(model, graph, stand_ins, _batch(example, 2))
     except NetworkError:  # a network that was exported for one batch size only
         return run_values(model, graph, stand_ins, example)
+
+
+def _batch(example: Tensor, count: int) -> Tensor:
+    return example[:1].expand(count, *example.shape[1:])
 
 
 def _visit(trace: Trace, node: fx.Node) -> Any:

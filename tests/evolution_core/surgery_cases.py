@@ -503,6 +503,35 @@ class HardCodedView(nn.Module):
         return self.head(torch.reshape(x, (x.shape[0], 10)))
 
 
+@case(cuttable="stem fc", protected="head")
+class ViewByArithmetic(nn.Module):
+    """The batch's size computed from a count of numbers, and a mean divided out by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.fc, self.head = nn.Conv2d(3, 8, 3), nn.Linear(8 * 36, 12), nn.Linear(12, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = x / (x.shape[1] * x.shape[2])
+        x = F.relu(self.fc(x.view(x.numel() // 288, 288)))
+        return self.head(x)
+
+
+@case(cuttable="conv", protected="stem head")
+class CountsImagesAndChannels(Net):
+    """Divides by a number that both the batch and the channels are part of: what it counts stays."""
+
+    def __init__(self) -> None:
+        super().__init__(8)
+        self.conv = nn.Conv2d(12, 8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = x * x.shape[0] / x.numel()
+        return self.classify(F.relu(self.conv(x)))
+
+
 @case(cuttable="stem conv", protected="head")
 class UnflattenAndView(nn.Module):
     def __init__(self) -> None:
