@@ -21,13 +21,14 @@ from webapp.dispatch import dispatch
 from webapp.networks.models import Network
 from webapp.runs.models import BaseFile, Run
 from webapp.server import presence
-from workers import pace
+from workers import orchestrator, pace
 from workers.claims import patiently
 
 log = logging.getLogger(__name__)
 
 LOST = "The worker was lost {times} times in a row at the same place, most likely for want of memory. "
 LOST_NETWORK = LOST + "Try a smaller batch size, image size or width, then clone the run."
+LOST_TEST = "The final test: " + LOST[0].lower() + LOST[1:] + "Clone the run with a smaller image size or width."
 LOST_UPLOAD = LOST + "Try a smaller file, or a machine with more memory."
 
 
@@ -69,7 +70,7 @@ def reclaim() -> None:
     _reclaim(Dataset, Dataset.State.INSPECTING, Dataset.State.UPLOADED, Dataset.State.ERRORED, LOST_UPLOAD)
     _reclaim(BaseFile, BaseFile.State.INSPECTING, BaseFile.State.UPLOADED, BaseFile.State.ERRORED, LOST_UPLOAD)
     _reclaim(Network, Network.State.LIVING, Network.State.WAITING, Network.State.ERRORED, LOST_NETWORK)
-    _reclaim(Network, Network.State.MEASURED, Network.State.MEASURED, Network.State.MEASURED, LOST_NETWORK)
+    _reclaim(Network, Network.State.MEASURED, Network.State.MEASURED, Network.State.MEASURED, LOST_TEST)
 
 
 def _reclaim(model: type[Model], working: str, waiting: str, errored: str, sentence: str) -> None:
@@ -80,12 +81,16 @@ def _reclaim(model: type[Model], working: str, waiting: str, errored: str, sente
         changes: dict[str, Any] = {"state": errored if hopeless else waiting, "claimed_by": "", "heartbeat_at": None}
         if hopeless:
             changes["message"] = sentence.format(times=attempts)
-        _put_back(model, pk, token, silent, changes)
+        _put_back(model, pk, token, silent, changes, hopeless)
 
 
 @patiently
-def _put_back(model: type[Model], pk: int, token: str, silent: Any, changes: dict[str, Any]) -> None:
-    """Change the row if it still is that claim's and still silent, and say so in its run's events."""
+def _put_back(model: type[Model], pk: int, token: str, silent: Any, changes: dict[str, Any], hopeless: bool) -> None:
+    """Change the row if it still is that claim's and still silent, and say so in its run's events.
+
+    A final test that nobody survives ends the run here: its network is measured and stays so, and no row but the
+    run's own could tell `advance` not to try for ever.
+    """
     with transaction.atomic():
         network = None
         if issubclass(model, Network):
@@ -97,7 +102,9 @@ def _put_back(model: type[Model], pk: int, token: str, silent: Any, changes: dic
         log.warning("%s %s lost its worker (%s); now %s", model.__name__, pk, token, changes["state"])
         if network is not None:
             Network.objects.filter(pk=pk).update(images_per_second=None)
-            network.run.record("lost", network=network, attempts=network.attempts)
+            network.run.record("lost", network=network, attempts=network.attempts, given_up=hopeless)
+            if hopeless and changes["state"] == Network.State.MEASURED:
+                orchestrator.fail(network.run_id, changes["message"], Run.State.ERRORED)
             dispatch("workers.advance", network.run_id)
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from webapp.datasets.models import Dataset
 from webapp.networks.models import Network
 from webapp.runs.models import BaseFile, Run
+from webapp.runs.sentences import sentence
 from workers import pace
 from workers.sweeper import sweep
 
@@ -118,6 +119,19 @@ def test_a_test_under_way_is_left_alone_and_a_lost_one_freed(network: Network, d
     network.refresh_from_db()
     assert (network.state, network.claimed_by) == (Network.State.MEASURED, "")
     assert ("workers.advance", network.run_id) in dispatched
+
+
+def test_a_final_test_that_kills_every_worker_ends_the_run(network: Network, dispatched: Messages) -> None:
+    Network.objects.update(state=Network.State.MEASURED, attempts=pace.ATTEMPTS)
+    silence(network)
+    sweep(all_empty)
+    network.refresh_from_db()
+    network.run.refresh_from_db()
+    assert network.state == Network.State.MEASURED  # what was measured stays
+    assert network.run.state == Run.State.ERRORED
+    assert network.run.message.startswith(f"The final test: the worker was lost {pace.ATTEMPTS} times")
+    told = [sentence(event) for event in network.run.events.all()]
+    assert told[0] == "The worker of ancestor was lost; its work is given up."
 
 
 @pytest.mark.parametrize("attempts", [1, pace.ATTEMPTS])

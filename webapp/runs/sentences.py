@@ -138,6 +138,11 @@ def _cancelling(who: str, data: Data) -> str:
     return f"Cancellation was asked for{f' by {by}' if by else ''}."
 
 
+def _lost(who: str, data: Data) -> str:
+    then = "its work is given up" if data.get("given_up") else "its work is put back"
+    return f"The worker of {who or 'the run'} was lost; {then}."
+
+
 def _note(who: str, data: Data) -> str:
     words = sentence_case(str(data.get("message") or "noted"))
     return f"{who}: {words}" if who else words
@@ -170,5 +175,5 @@ _TELLERS: dict[str, Callable[[str, Data], str]] = {
     "cancelled": lambda who, data: "The run is cancelled; what was measured is kept.",
     "failed": lambda who, data: f"The run failed{_because(data)}.",
     "errored": lambda who, data: f"{who or 'The run'} was stopped by an error{_because(data)}.",
-    "lost": lambda who, data: f"The worker of {who or 'the run'} was lost; its work is put back.",
+    "lost": _lost,
 }
