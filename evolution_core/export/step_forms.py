@@ -222,6 +222,21 @@ def transpose(step: Step) -> Value:
     return step.out("Transpose", [source.name], perm=axes)
 
 
+@call("expand")
+def expand(step: Step) -> Value:
+    """A class token or a gate repeated: over the batch, whose size the input's shape tells, or over fixed sizes."""
+    two, three = (tuple(result.shape) for result in step.result)
+    pieces = []
+    for size, other in zip(two, three, strict=True):
+        if size == other:
+            pieces.append(step.writer.integers([size]))
+        elif (size, other) == (2, 3):
+            pieces.append(step.inner("Shape", ["image"], start=0, end=1))
+        else:
+            raise Unknown(f"{step.label}: a size that depends on the batch")
+    return step.out("Expand", [step.tensor().name, step.inner("Concat", pieces, axis=0)])
+
+
 @call("cat", "concat", "concatenate")
 def concat(step: Step) -> Value:
     parts = step.arg(0, "tensors")
