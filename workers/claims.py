@@ -6,7 +6,6 @@ other claim ever had), `heartbeat_at` and `attempts` (starts since the last prog
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import os
@@ -19,8 +18,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.models import F, Model
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from workers import pace
@@ -106,7 +106,7 @@ class Claim:
 
     def hand_back(self, waiting: str) -> None:
         """Put the work back as if it had not been started: an orderly stop is no failed attempt."""
-        self.release(waiting, attempts=F("attempts") - 1)
+        self.release(waiting, attempts=Greatest(F("attempts"), 1) - 1)  # an export of the same row may have reset it
 
     def check(self) -> None:
         """Raise whatever says that the work must end now."""
@@ -132,12 +132,14 @@ class Claim:
         beaten = time.monotonic()
         try:
             while not self._ended.wait(pace.WATCH):
-                with contextlib.suppress(OperationalError):
+                try:
                     if self._is_cancelled is not None and self._is_cancelled():
                         self._cancelled.set()
                     if time.monotonic() - beaten >= pace.HEARTBEAT:
-                        beaten = time.monotonic()
                         self._beat_once()
+                        beaten = time.monotonic()
+                except DatabaseError:
+                    connection.close()  # a server that was restarted answers only a new connection
         finally:
             connection.close()  # this thread's own
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,29 +19,36 @@ log = logging.getLogger(__name__)
 
 
 def export_onnx(network_id: int) -> None:
-    """Export a network whose ONNX form was requested. Twice does no harm: the file is the same."""
+    """Export a network whose ONNX form was requested, unless another process is at it (the sweeper may ask again)."""
+    network = Network.objects.select_related("run").filter(pk=network_id).first()
+    if network is None:
+        return
+    with suppress(materials.InUse), materials.alone(materials.run_folder(network.run), f"{network.name}.onnx"):
+        _export_alone(network)
+
+
+def _export_alone(network: Network) -> None:
     wanted = Network.objects.filter(
-        pk=network_id, onnx_state=Network.OnnxState.REQUESTED, state=Network.State.MEASURED
+        pk=network.pk, onnx_state=Network.OnnxState.REQUESTED, state=Network.State.MEASURED
     ).exclude(file="")
     if not wanted.filter(attempts__lt=pace.ATTEMPTS).update(attempts=F("attempts") + 1):
-        # attempts that killed their processes left their count behind
+        # attempts that killed their processes left their count behind; who asks again starts a new one
         message = "Exporting ended its worker, most likely for want of memory."
-        wanted.update(onnx_state=Network.OnnxState.FAILED, onnx_message=message)
+        wanted.update(onnx_state=Network.OnnxState.FAILED, onnx_message=message, attempts=0)
         return
-    network = Network.objects.select_related("run").get(pk=network_id)
     with TemporaryDirectory(dir=settings.WORK_ROOT, prefix="onnx-") as folder:
         try:
             path = _export(network, Path(folder))
         except EustressError as refusal:
-            _settle(network_id, onnx_state=Network.OnnxState.FAILED, onnx_message=str(refusal))
+            _settle(network.pk, onnx_state=Network.OnnxState.FAILED, onnx_message=str(refusal))
         except Exception:
-            log.exception("Network %s could not be exported", network_id)
+            log.exception("Network %s could not be exported", network.pk)
             message = "An unexpected error; the worker's log has the details."
-            _settle(network_id, onnx_state=Network.OnnxState.FAILED, onnx_message=message)
+            _settle(network.pk, onnx_state=Network.OnnxState.FAILED, onnx_message=message)
         else:
             stored = materials.store(path, f"runs/{network.run_id}/{network.name}.onnx")
             digest = materials.sha256(path)
-            _settle(network_id, onnx_state=Network.OnnxState.READY, onnx=stored, onnx_sha256=digest, onnx_message="")
+            _settle(network.pk, onnx_state=Network.OnnxState.READY, onnx=stored, onnx_sha256=digest, onnx_message="")
 
 
 def _export(network: Network, folder: Path) -> Path:

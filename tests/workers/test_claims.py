@@ -65,6 +65,36 @@ def test_an_orderly_stop_is_no_failed_attempt(network: Network) -> None:
     assert take(network) is not None
 
 
+def test_handing_back_never_counts_below_nothing(network: Network) -> None:
+    claim = take(network)
+    assert claim is not None
+    Network.objects.update(attempts=0)  # as an export of the same network that ended meanwhile leaves it
+    claim.hand_back(Network.State.WAITING)
+    network.refresh_from_db()
+    assert (network.state, network.attempts, network.claimed_by) == (Network.State.WAITING, 0, "")
+
+
+def test_the_heart_beats_on_after_the_database_was_away(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a connection that a restarted server has closed no later query succeeds either: the thread needs a new one."""
+    monkeypatch.setattr(pace, "WATCH", 0.01)
+    monkeypatch.setattr(pace, "HEARTBEAT", 0.01)
+    Network.objects.filter(pk=network.pk).update(heartbeat_at=None)
+    broken: list[Any] = []
+
+    def is_cancelled() -> bool:
+        if not broken:
+            broken.append(claims.connection.connection)
+            claims.connection.ensure_connection()
+            claims.connection.connection.close()  # beneath Django, which does not learn of it
+        return Network.objects.filter(pk=-1).exists()
+
+    claim = take(network, is_cancelled=is_cancelled)
+    assert claim is not None
+    Network.objects.filter(pk=network.pk).update(heartbeat_at=None)
+    with claim:
+        wait_for(lambda: Network.objects.filter(pk=network.pk, heartbeat_at__isnull=False).exists())
+
+
 def test_the_heart_beats_while_the_work_lasts(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "WATCH", 0.01)
     monkeypatch.setattr(pace, "HEARTBEAT", 0.02)
