@@ -29,21 +29,26 @@ def evolve(
     own: Path | None = None,
     weights: Path | None = None,
     threads: int = 1,
-    **described: Any,
+    source: Path | None = None,
 ) -> Iterator[Event]:
     """Run `spec` on `data` into the folder `out`, telling every event.
 
     `own` is the ONNX file of a spec whose architecture is "own", `weights` the safetensors file of one that brings
-    weights. `threads` sets PyTorch's thread count; with spec and data it fixes every bit of the networks.
-    `described` goes into run.json (where the data lie, say). Raises SpecError when `out` holds anything but this
+    weights. `threads` sets PyTorch's thread count; with spec and data it fixes every bit of the networks. `source`,
+    where the data lie, is remembered for whoever resumes the run. Raises SpecError when `out` holds anything but this
     very run, NetworkError when the ancestor cannot be made, EustressError when another process evolves there.
     """
     out = Path(out)
-    lineage.claim(out, spec, {**described, "fingerprint": data.fingerprint, "threads": threads})
+    places = {name: str(Path(path).resolve()) if path else None for name, path in _named(source, own, weights)}
+    lineage.claim(out, spec, {**places, "fingerprint": data.fingerprint, "threads": threads})
     with lineage.locked(out):
         torch.set_num_threads(threads)
         yield Event("started", "", {"spec": spec.to_json(), "threads": threads, "data": describe(data)})
         yield from _Run(spec, data, out, own, weights, threads).events()
+
+
+def _named(source: Path | None, own: Path | None, weights: Path | None) -> Iterator[tuple[str, Path | None]]:
+    yield from (("data", source), ("own", own), ("weights", weights))
 
 
 def describe(data: Data) -> dict[str, Any]:

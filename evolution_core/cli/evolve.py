@@ -30,14 +30,6 @@ class Request:
     weights: Path | None
     threads: int
 
-    def described(self) -> dict[str, Any]:
-        """What run.json keeps so that --resume needs the folder only."""
-        return {
-            "data": str(self.data.resolve()),
-            "own": str(self.own.resolve()) if self.own else None,
-            "weights": str(self.weights.resolve()) if self.weights else None,
-        }
-
 
 def evolve_command(options: argparse.Namespace) -> int:
     request = _resumed(options) if options.resume else _new(options)
@@ -72,7 +64,7 @@ def _evolve(request: Request, *, quiet: bool) -> int:
             own=request.own,
             weights=request.weights,
             threads=request.threads,
-            **request.described(),
+            source=request.data,
         ):
             if not quiet:
                 progress.show(event)

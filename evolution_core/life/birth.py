@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
 
 from ..data import Data
-from ..genome import ClusterMap, Genome, cluster_probability, load_network, probability_of, taylor_strength
+from ..environment.budget import Reference
+from ..genome import (
+    ClusterMap,
+    Genome,
+    LoadedNetwork,
+    cluster_probability,
+    load_network,
+    probability_of,
+    taylor_strength,
+)
 from ..genome.strength import STRENGTHS
 from ..lineage import read_record
 from ..seeds import generator
 from ..spec import NetworkError
 from ..stress import Scene, Signal, impose
-from ..synthesis import Draw, cut, draw_offspring
+from ..synthesis import Draw, cut, draw_offspring, mate
 from . import images
 from .measuring import LatencyCost, network_path
 from .work import Work
+
+LEAST_GAIN = 1e-6  # over chance, of a parent that learnt nothing: its genes count, but hardly
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,8 @@ class Conception:
     masks: dict[str, Tensor]
     probability: Tensor
     taylor: Tensor | None = None
-    reference: Mapping[str, float] | None = None
+    reference: Reference | None = None
+    mated: tuple[tuple[nn.Module, float], ...] = ()  # (parent, weight), where there are several
 
 
 @dataclass(frozen=True)
@@ -54,12 +66,35 @@ def conceive(work: Work) -> Conception:
     parents = [load_network(network_path(work.directory, name)) for name in work.plan.parents]
     first = parents[0]
     data = images.seen_as(work.data, first.genome.mean, first.genome.std)
-    taylor = None
-    if spec.strength == "taylor":
-        few = images.sample(data, spec.repair_images, spec.seed, "taylor")
-        taylor = taylor_strength(first.model, first.clusters, images.batches(few, data, work.task), work.task.loss)
-    probability = cluster_probability(first.model, first.clusters, spec, taylor=taylor)
-    return Conception(first.model, first.clusters, first.genome, data, dict(first.masks), probability, taylor)
+    taylors = [_taylor(work, data, parent) for parent in parents] if spec.strength == "taylor" else None
+    if len(parents) == 1:
+        taylor = taylors[0] if taylors else None
+        probability = cluster_probability(first.model, first.clusters, spec, taylor=taylor)
+        return Conception(first.model, first.clusters, first.genome, data, dict(first.masks), probability, taylor)
+    weights = mating_weights(work)
+    mating = mate(
+        [(parent.model, parent.clusters, parent.genome) for parent in parents],
+        weights,
+        spec,
+        taylor=taylors,
+        masks=[parent.masks for parent in parents],
+    )
+    return Conception(
+        mating.model,
+        mating.clusters,
+        first.genome,
+        data,
+        mating.masks,
+        mating.probability,
+        None,
+        mating.reference,
+        tuple(zip((parent.model for parent in parents), weights, strict=True)),
+    )
+
+
+def _taylor(work: Work, data: Data, parent: LoadedNetwork) -> Tensor:
+    few = images.sample(data, work.spec.repair_images, work.spec.seed, "taylor")
+    return taylor_strength(parent.model, parent.clusters, images.batches(few, data, work.task), work.task.loss)
 
 
 def draw_deaths(work: Work, parent: Conception) -> Deaths:
@@ -67,7 +102,7 @@ def draw_deaths(work: Work, parent: Conception) -> Deaths:
     one that is best on a few training images is born. Raises NetworkError when nothing may die any more."""
     latency = None
     if work.spec.resource == "latency":
-        latency = LatencyCost(parent.model, parent.clusters, parent.genome.shape, work.directory)
+        latency = LatencyCost(parent.model, parent.clusters, parent.genome.shape, work.directory, parent.mated)
     drawn = [_draw(work, parent, number, latency) for number in range(work.spec.candidates)]
     best = 0
     if len(drawn) > 1:
@@ -117,10 +152,12 @@ def _current_probability(work: Work, parent: Conception) -> Callable[[nn.Module]
     carried on in proportion to each cluster's norm (our formalisation), for gradients at every step would cost more
     than the training."""
     spec, clusters, taylor = work.spec, parent.clusters, parent.taylor
-    if taylor is None:
+    if spec.strength != "taylor":
         return lambda model: cluster_probability(model, clusters, spec)
     norm = STRENGTHS["l2"]
     first = norm(parent.model, clusters, 0.0).clamp(min=1e-12)
+    if taylor is None:  # a union of parents: its probabilities stand for the strengths
+        taylor = parent.probability
     return lambda model: probability_of(taylor * norm(model, clusters, 0.0) / first, clusters, spec.sharpness)
 
 
@@ -131,7 +168,6 @@ def mating_weights(work: Work) -> list[float]:
     if work.spec.mating_weights == "fitness":
         floor = work.task.chance(work.data)
         records = [read_record(work.directory, name) for name in work.plan.parents]
-        gains = [max(0.0, ((r.validation_accuracy if r else None) or 0.0) - floor) for r in records]
-        if sum(gains) > 0:
-            return [gain / sum(gains) for gain in gains]
+        gains = [max(LEAST_GAIN, ((r.validation_accuracy if r else None) or 0.0) - floor) for r in records]
+        return [gain / sum(gains) for gain in gains]
     return [1.0 / count] * count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ..measurement import Measurement, latency_ms, measure
 from ..measurement.counts import count_bytes, count_parameters, walk
 from ..records import ANCESTOR, NetworkRecord
 from ..spec import NetworkError
-from ..synthesis import cut
+from ..synthesis import cut, living_synapses
 from .work import Work
 
 Cost = Callable[[Tensor], float]
@@ -52,7 +52,7 @@ def finish(
         metrics=metrics,
         chance=work.task.chance(data),
         parameters=parameters,
-        living_synapses=parameters - sum(int((~mask).sum()) for mask in masks.values()),
+        living_synapses=living_synapses(model, masks),
         macs=found.macs,
         bytes=found.bytes,
         latency_ms=_milliseconds(found.latency_ms),
@@ -97,21 +97,34 @@ class LatencyCost:
     """Milliseconds of the network that a draw would leave: what the resource "latency" counts.
 
     Each is measured in turns with the parent, and given in units of one time taken of the parent, so that the
-    machine's pace from one moment to the next cancels out. The same counts are measured once.
+    machine's pace from one moment to the next cancels out. The same counts are measured once. Where `mated` names
+    parents and their weights, the whole is their weighted mean, not what their union takes.
     """
 
-    def __init__(self, parent: nn.Module, clusters: ClusterMap, shape: tuple[int, int, int], directory: Path) -> None:
+    def __init__(
+        self,
+        parent: nn.Module,
+        clusters: ClusterMap,
+        shape: tuple[int, int, int],
+        directory: Path,
+        mated: Sequence[tuple[nn.Module, float]] = (),
+    ) -> None:
         self.parent, self.clusters, self.shape = parent, clusters, shape
         self.parent_onnx = export_onnx(parent, shape)
-        times = latency_ms({"parent": self.parent_onnx, "ancestor": ancestor_onnx(directory)}, seconds=1.0)
+        networks = {"parent": self.parent_onnx, "ancestor": ancestor_onnx(directory)}
+        networks |= {f"mate {number}": export_onnx(model, shape) for number, (model, _) in enumerate(mated)}
+        times = latency_ms(networks, seconds=1.0)
         self.parent_ms, self.ancestor_ms = times["parent"], times["ancestor"]
+        self.whole_ms = self.parent_ms
+        if mated:
+            self.whole_ms = sum(weight * times[f"mate {number}"] for number, (_, weight) in enumerate(mated))
         self.known: dict[tuple[int, ...], float] = {}
 
     def __call__(self, alive: Tensor) -> float:
         key = tuple(self.clusters.counts(alive).values())
         if key not in self.known:
             if bool(alive.all()):
-                return self.parent_ms
+                return self.whole_ms
             child = export_onnx(cut(self.parent, self.clusters, alive), self.shape)
             times = latency_ms({"parent": self.parent_onnx, "child": child}, seconds=0.5)
             self.known[key] = times["child"] / times["parent"] * self.parent_ms

@@ -17,15 +17,15 @@ import torch
 from torch import Tensor, nn
 
 from ..events import Event
-from ..genome import load_network, trace_clusters
+from ..genome import load_network, synapse_probability, trace_clusters
 from ..records import ANCESTOR
 from ..seeds import derive, generator
 from ..spec import NetworkError, RunSpec, TrainingError
-from ..synthesis import cut, prove
+from ..synthesis import apply_mask, cut, cut_masks, draw_masks, prove, repair
+from . import images
 from .birth import Conception, conceive, draw_deaths, signals_for
 from .measuring import finish, network_path
 from .newborn import forget
-from .synapses import apply_masks, draw_synapses, inherited_masks
 from .work import Work
 
 MASK = "mask/"  # in the checkpoint: masks of the offspring, by parameter name
@@ -151,17 +151,23 @@ class Birth:
         if not proof.ok:
             raise Refused(f"its surgery could not be proven: {proof.reason}")
         yield event
-        return Child(model, inherited_masks(parent.masks, parent.clusters, alive))
+        return Child(model, cut_masks(parent.masks, parent.clusters, alive))
 
     def _synthesis(self, parent: Conception, gestated: nn.Module, child: Child, alive: Tensor) -> Iterator[Event]:
-        """What the spec asks for between the cut and the first training: synapses, forgetting; then the shock."""
+        """What the spec asks for between the cut and the first training: repair or forgetting, then the synapses that
+        are masked; and the shock."""
         work, spec, model = self.work, self.spec, child.model
-        if spec.encoding != "cluster":
-            luck = generator(spec.seed, "synapses", self.plan.id)
-            child.masks = draw_synapses(model, spec, child.masks, luck)
+        chances = synapse_probability(model, spec) if spec.encoding != "cluster" else {}
         if spec.inheritance == "newborn":
             forget(model, derive(work.seed, "newborn"))
-        apply_masks(model, child.masks)
+        elif spec.repair:
+            few = images.sample(parent.data, spec.repair_images, spec.seed, "repair")
+            refitted = repair(model, gestated, parent.clusters, alive, images.inputs(few, parent.data))
+            layers = {one.layer: [round(one.before, 6), round(one.after, 6)] for one in refitted}
+            yield work.milestone("repaired", layers=layers, images=len(few))
+        if chances:
+            child.masks = draw_masks(model, chances, spec, generator(spec.seed, "synapses", self.plan.id), child.masks)
+        apply_mask(model, child.masks)
         work.tensors.update({MASK + name: mask for name, mask in child.masks.items()})
         metric = work.task.metric
         yield work.milestone("shock", **{metric: work.metrics(model, parent.data)[metric]})

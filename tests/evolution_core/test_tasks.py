@@ -144,3 +144,12 @@ def test_a_network_that_views_its_activations_as_a_matrix_keeps_the_contiguous_f
     assert pixels.layout_for(small(), (1, 16, 16)) == torch.channels_last
     data = world()
     assert 0 <= task_for("classification").evaluate(Views(), data.validation, data)["accuracy"] <= 1
+
+
+def test_narrow_strided_shortcuts_are_kept_from_the_layout_that_breaks_their_gradients():
+    def shortcut(channels: int, stride: int) -> torch.nn.Module:
+        return torch.nn.Sequential(torch.nn.Conv2d(channels, 8, 1, stride))
+
+    assert pixels.layout_for(shortcut(4, 2), (4, 16, 16)) == torch.contiguous_format
+    assert pixels.layout_for(shortcut(16, 2), (16, 16, 16)) == torch.channels_last
+    assert pixels.layout_for(shortcut(4, 1), (4, 16, 16)) == torch.channels_last

@@ -10,6 +10,7 @@ import torch
 
 from evolution_core.data import Data, Split, statistics
 from evolution_core.events import Event
+from evolution_core.evolution import evolve
 from evolution_core.spec import RunSpec
 
 
@@ -48,6 +49,11 @@ def tiny_spec(**fields: Any) -> RunSpec:
         "repair_images": 16,
     }
     return RunSpec(**{**values, **fields})
+
+
+def evolved(spec: RunSpec, out: Path, data: Data | None = None) -> list[Event]:
+    """Every event of the whole run, on one thread."""
+    return list(evolve(spec, data or tiny_data(), out))
 
 
 def digests(directory: Path) -> dict[str, str]:
