@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Awaitable, Callable, MutableMapping
+from importlib import import_module
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.http import parse_cookie
 from django.template.loader import render_to_string
 
+from webapp.live.reading import release_connections
 from webapp.runs.templatetags.figures import size
 
 Scope = MutableMapping[str, Any]
@@ -28,7 +33,7 @@ class TooLarge(Exception):
 class BodyLimit:
     """ASGI middleware: 413 beyond EUSTRESS_MAX_UPLOAD, 507 when the disk could not hold it (twice, while it is parsed).
 
-    Only addresses below LARGE_UPLOAD_PATHS, and only requests that carry a session cookie, may send more than 10 MB.
+    Only who is signed in may send more than 10 MB, and only to addresses below LARGE_UPLOAD_PATHS.
     """
 
     def __init__(self, application: Any) -> None:
@@ -39,21 +44,20 @@ class BodyLimit:
             await self.application(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        limit = self.limit(scope["path"], headers)
         length = headers.get(b"content-length", b"")
         announced = int(length) if length.isdigit() else 0
+        limit = await self.limit(scope["path"], headers) if announced > SMALL or not length else SMALL
         if announced > limit:
             await drain(receive)
-            await refuse(send, 413, *too_large())
+            await refuse(send, *why(scope["path"], limit))
         elif announced > SMALL and 2 * announced > shutil.disk_usage(settings.FILE_UPLOAD_TEMP_DIR).free:
             await drain(receive)
             await refuse(send, 507, "The disk is too full", "The server has too little free space for these files.")
         else:
             await self.counted(scope, receive, send, limit)
 
-    def limit(self, path: str, headers: dict[bytes, bytes]) -> int:
-        known = settings.SESSION_COOKIE_NAME.encode() in headers.get(b"cookie", b"")
-        if known and path.startswith(tuple(settings.LARGE_UPLOAD_PATHS)):
+    async def limit(self, path: str, headers: dict[bytes, bytes]) -> int:
+        if takes_files(path) and await sync_to_async(is_signed_in)(headers):
             return settings.EUSTRESS_MAX_UPLOAD + ROOM_FOR_FORM
         return SMALL
 
@@ -80,12 +84,34 @@ class BodyLimit:
         except TooLarge:
             if not answered:
                 await drain(receive)
-                await refuse(send, 413, *too_large())
+                await refuse(send, *why(scope["path"], limit))
 
 
-def too_large() -> tuple[str, str]:
-    most = size(settings.EUSTRESS_MAX_UPLOAD)
-    return "That is too large", f"One upload may hold at most {most} in all. EUSTRESS_MAX_UPLOAD sets the limit."
+def takes_files(path: str) -> bool:
+    return path.startswith(tuple(settings.LARGE_UPLOAD_PATHS))
+
+
+def is_signed_in(headers: dict[bytes, bytes]) -> bool:
+    """Whether the request's session is somebody's: a cookie that anyone can make up does not count."""
+    key = parse_cookie(headers.get(b"cookie", b"").decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
+    try:
+        return bool(key) and SESSION_KEY in import_module(settings.SESSION_ENGINE).SessionStore(key)
+    finally:
+        release_connections()
+
+
+def why(path: str, limit: int) -> tuple[int, str, str]:
+    """Status, title and sentence for a body beyond its limit."""
+    if limit > SMALL:
+        most = size(settings.EUSTRESS_MAX_UPLOAD)
+        return (
+            413,
+            "That is too large",
+            f"One upload may hold at most {most} in all. EUSTRESS_MAX_UPLOAD sets the limit.",
+        )
+    if takes_files(path):
+        return 401, "You are signed out", "Sign in, then send the files again. Nothing of them was kept."
+    return 413, "That is too large", f"No files are taken here; a request may hold at most {size(SMALL)}."
 
 
 async def drain(receive: Receive) -> None:

@@ -187,7 +187,13 @@ def test_an_unknown_host_is_refused_with_a_way_out(client, db):
 # -- bodies
 
 
-def ask(path: str, *, length: int | None = None, chunks: int = 0, cookie: bool = False) -> tuple[int, int]:
+@pytest.fixture
+def session(transactional_db, client_of, ada) -> str:
+    """The key of a session in which somebody is signed in; the guard reads it in a thread of its own."""
+    return str(client_of(ada).session.session_key)
+
+
+def ask(path: str, *, length: int | None = None, chunks: int = 0, session: str = "") -> tuple[int, int]:
     """Sends a request through the guard; its status, and how many bytes the application behind it got to see."""
     seen = 0
 
@@ -214,38 +220,51 @@ def ask(path: str, *, length: int | None = None, chunks: int = 0, cookie: bool =
         sent.append(message)
 
     headers = [(b"content-length", str(length).encode())] if length is not None else []
-    headers += [(b"cookie", b"eustress_session=abc")] if cookie else []
+    headers += [(b"cookie", f"eustress_csrf=x; eustress_session={session}".encode())] if session else []
     scope = {"type": "http", "method": "POST", "path": path, "headers": headers}
     asyncio.run(BodyLimit(application)(scope, receive, send))
     return sent[0]["status"], seen
 
 
-def test_a_body_that_announces_too_much_is_refused_before_it_is_read(settings):
+def test_a_body_that_announces_too_much_is_refused_before_it_is_read(settings, session):
     settings.EUSTRESS_MAX_UPLOAD = 50_000_000
-    assert ask("/datasets/new/", length=60_000_000, cookie=True) == (413, 0)
-    assert ask("/datasets/new/", length=40_000_000, cookie=True)[0] == 200
+    assert ask("/datasets/new/", length=60_000_000, session=session) == (413, 0)
+    assert ask("/datasets/new/", length=40_000_000, session=session)[0] == 200
 
 
-def test_a_body_that_announces_nothing_is_stopped_at_the_limit(settings):
+def test_a_body_that_announces_nothing_is_stopped_at_the_limit(settings, session):
     settings.EUSTRESS_MAX_UPLOAD = 15_000_000
-    status, seen = ask("/datasets/new/", chunks=40, cookie=True)
+    status, seen = ask("/datasets/new/", chunks=40, session=session)
     assert status == 413
     assert seen <= 17_000_000
-    assert ask("/datasets/new/", chunks=12, cookie=True) == (200, 12_000_000)
+    assert ask("/datasets/new/", chunks=12, session=session) == (200, 12_000_000)
 
 
-def test_strangers_and_other_addresses_may_send_only_a_little():
-    assert ask("/datasets/new/", length=SMALL + 1)[0] == 413
-    assert ask("/team/rename/", length=SMALL + 1, cookie=True)[0] == 413
-    assert ask("/sign-in/", length=SMALL, cookie=True)[0] == 200
+def test_strangers_and_other_addresses_may_send_only_a_little(session):
+    assert ask("/datasets/new/", length=SMALL + 1)[0] == 401
+    assert ask("/datasets/new/", length=SMALL + 1, session="abcdefgh" * 4)[0] == 401  # a made-up cookie opens nothing
+    assert ask("/datasets/new/", chunks=12, session="abcdefgh" * 4)[0] == 401
+    assert ask("/team/rename/", length=SMALL + 1, session=session)[0] == 413
+    assert ask("/sign-in/", length=SMALL, session=session)[0] == 200
 
 
-def test_a_body_that_the_disk_could_not_hold_is_refused(settings, monkeypatch):
+def test_a_body_that_the_disk_could_not_hold_is_refused(settings, monkeypatch, session):
     import collections
 
     usage = collections.namedtuple("usage", "total used free")
     monkeypatch.setattr("webapp.body_limit.shutil.disk_usage", lambda path: usage(100, 80, 20_000_000))
-    assert ask("/datasets/new/", length=19_000_000, cookie=True) == (507, 0)
+    assert ask("/datasets/new/", length=19_000_000, session=session) == (507, 0)
+
+
+def test_a_body_waits_on_the_disk_that_was_asked_for_room(settings, monkeypatch):
+    import importlib
+    import tempfile
+
+    import webapp.asgi
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    importlib.reload(webapp.asgi)
+    assert tempfile.gettempdir() == str(settings.FILE_UPLOAD_TEMP_DIR)
 
 
 def test_large_uploads_go_to_disk_not_to_memory(settings):
