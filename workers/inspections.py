@@ -78,7 +78,14 @@ def _inspect(dataset: Dataset, claim: Claim) -> dict[str, Any]:
         if count > 1:
             message += f" ({count - 1} more below)"
         return {"state": Dataset.State.REFUSED, "message": message, "report": report, "task": found.task}
-    return {"state": Dataset.State.READY, "message": "", "report": report, "task": found.task}
+    state = Dataset.State.ASKING if needs_a_yes(report) else Dataset.State.READY
+    return {"state": state, "message": "", "report": report, "task": found.task}
+
+
+def needs_a_yes(report: dict[str, Any]) -> bool:
+    """Whether boxes would be left out or changed, so that somebody has to agree: what a note says of a file."""
+    boxes = report.get("boxes")
+    return boxes is not None and (boxes["left_out"] > 0 or any(row["file"] for row in report["notes"]))
 
 
 def _keep_samples(dataset: Dataset, found: Inspection) -> list[dict[str, str]]:
@@ -87,7 +94,13 @@ def _keep_samples(dataset: Dataset, found: Inspection) -> list[dict[str, str]]:
     for number, sample in enumerate(found.samples):
         name = f"datasets/{dataset.pk}/samples/{number}.png"
         default_storage.delete(name)
-        kept.append({"class": sample.class_name, "file": default_storage.save(name, ContentFile(sample.png))})
+        kept.append(
+            {
+                "class": sample.class_name,
+                "name": sample.file,
+                "file": default_storage.save(name, ContentFile(sample.png)),
+            }
+        )
     return kept
 
 
@@ -112,7 +125,11 @@ def _network_summary(path: Path) -> dict[str, Any]:
 
 
 def _weights_summary(path: Path) -> dict[str, Any]:
-    """How many tensors and numbers a safetensors file holds. Raises NetworkError when it is none."""
+    """How many tensors and numbers a file of weights holds. Raises NetworkError when it is none."""
+    if path.suffix.lower() == BaseFile.DARKNET:
+        from evolution_core.architectures.darknet_weights import count_darknet_numbers  # PyTorch: only where needed
+
+        return {"parameters": count_darknet_numbers(path)}
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -65,6 +65,45 @@ def make_dataset(team: Team, name: str = "Hand signs", **fields: Any) -> Dataset
     return Dataset.objects.create(team=team, name=name, **{**defaults, **fields})
 
 
+def make_box_dataset(
+    team: Team,
+    name: str = "Blood cells",
+    *,
+    left_out: int = 0,
+    notes: list[dict[str, str]] | None = None,
+    **fields: Any,
+) -> Dataset:
+    """Pictures with 1,200 boxes of two classes, as a worker reports them."""
+    report = {
+        "task": "detection",
+        "classes": [
+            {"name": "red", "train": 1000, "validation": 0, "test": 0},
+            {"name": "white", "train": 200, "validation": 0, "test": 0},
+        ],
+        "images": 100,
+        "channels": 3,
+        "sizes": {"minimum": [640, 480], "maximum": [640, 480], "shared": True},
+        "default_input": 224,
+        "fingerprint": "f" * 64,
+        "problems": [],
+        "notes": notes or [],
+        "samples": [{"class": "red", "name": "a.jpg", "file": "datasets/0/samples/0.png"}],
+        "boxes": {
+            "format": "Pascal VOC",
+            "count": 1200,
+            "left_out": left_out,
+            "images_without": 0,
+            "most_in_an_image": 30,
+            "median_side": 0.16,
+            "sides": [100, 900, 180, 20, 0, 0, 0, 0, 0, 0],
+            "median_aspect": 1.02,
+            "classes": {"red": {"boxes": 1000, "median_side": 0.14}, "white": {"boxes": 200, "median_side": 0.22}},
+        },
+    }
+    defaults: dict[str, Any] = {"state": Dataset.State.READY, "task": "detection", "report": report}
+    return Dataset.objects.create(team=team, name=name, **{**defaults, **fields})
+
+
 def make_spec(**changes: Any) -> dict[str, Any]:
     plain = {"architecture": "alexnet-small", "generations": 5, "offspring": 3, "epochs": 2, "environment": 0.5}
     return RunSpec.from_json({**plain, **changes}).to_json()

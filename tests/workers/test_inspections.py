@@ -9,10 +9,11 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from tests.evolution_core import boxes
 from tests.workers.pictures import CLASSES, picture_zip
 from webapp.datasets.models import Dataset, DatasetFile
 from webapp.runs.models import BaseFile
-from workers import inspections
+from workers import inspections, orchestrator
 from workers.stopping import stopping
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,6 +57,57 @@ def test_what_is_no_zip_at_all_is_refused(team: Any, dispatched: Messages) -> No
     dataset.refresh_from_db()
     assert dataset.state == State.REFUSED
     assert dataset.message
+
+
+@pytest.mark.parametrize(("form", "said"), [("voc", "Pascal VOC"), ("coco", "COCO"), ("yolo", "YOLO")])
+def test_zips_of_pictures_with_boxes_are_accepted(
+    form: str, said: str, team: Any, dispatched: Messages, tmp_path: Path
+) -> None:
+    entries = boxes.FORMATS[form](boxes.scenes(12))
+    dataset = upload(team, boxes.zipped(tmp_path / "set.zip", entries).read_bytes())
+    inspections.inspect_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert (dataset.state, dataset.task, dataset.message) == (State.READY, "detection", "")
+    assert [found["name"] for found in dataset.report["classes"]] == ["disc", "square"]
+    about = dataset.report["boxes"]
+    assert (about["format"], about["count"], about["left_out"]) == (said, 18, 0)
+    assert sum(about["sides"]) == 18
+    sample = dataset.report["samples"][0]
+    assert sample["name"].endswith("p0.png")
+    assert default_storage.open(sample["file"]).read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+def test_boxes_that_cannot_be_used_are_asked_about(team: Any, dispatched: Messages, run: Any, tmp_path: Path) -> None:
+    scenes = boxes.scenes(12)
+    scenes[3].append((0, 20.0, 10.0, 20.0, 30.0))  # no width
+    dataset = upload(team, boxes.zipped(tmp_path / "set.zip", boxes.voc(scenes)).read_bytes())
+    type(run).objects.update(dataset=dataset)
+    inspections.inspect_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert (dataset.state, dataset.accepted_at) == (State.ASKING, None)
+    assert dataset.report["boxes"]["left_out"] == 1
+    assert any("p3.xml" in row["file"] and "no area" in row["note"] for row in dataset.report["notes"])
+    orchestrator.advance(run.pk)
+    run.refresh_from_db()
+    assert run.state == "queued"
+    assert not run.networks.exists()
+    assert dataset.accept(None)
+    orchestrator.advance(run.pk)
+    assert run.networks.get().name == "ancestor"
+
+
+HOSTILE = "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><annotation><filename>&b;</filename></annotation>"
+
+
+@pytest.mark.parametrize("content", [HOSTILE, "<annotation><object>", "not XML at all"])
+def test_a_broken_annotation_is_refused_by_name(content: str, team: Any, dispatched: Messages, tmp_path: Path) -> None:
+    entries = {**boxes.voc(boxes.scenes(8)), "Set/Annotations/p5.xml": content}
+    dataset = upload(team, boxes.zipped(tmp_path / "set.zip", entries).read_bytes())
+    inspections.inspect_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == State.REFUSED
+    assert "p5.xml" in dataset.message
+    assert "root:" not in str(dataset.report)
 
 
 def test_runs_that_waited_for_the_data_are_advanced(team: Any, dispatched: Messages, run: Any) -> None:

@@ -14,7 +14,7 @@ from webapp.runs.templatetags.figures import size as in_words
 
 PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 ARCHIVES = (".tar", ".tgz", ".tar.gz", ".7z", ".rar", ".tar.xz", ".tar.bz2")
-KINDS = "a .zip of class folders, an .npz file, or idx files"
+KINDS = "a .zip of class folders or of pictures with boxes, an .npz file, or idx files"
 
 
 class ManyFilesInput(forms.ClearableFileInput):
@@ -80,7 +80,9 @@ def kind_of(file: UploadedFile) -> str:
     if head[:2] == b"PK":
         return "npz" if lowered.endswith(".npz") else "zip"
     if lowered.endswith(PICTURES):
-        raise forms.ValidationError(f"{name} is a single picture: put pictures in one folder a class and zip them.")
+        raise forms.ValidationError(
+            f"{name} is a single picture: put pictures in one folder a class (or beside their boxes) and zip them."
+        )
     if lowered.endswith(ARCHIVES):
         raise forms.ValidationError(f"{name} is an archive of another kind: make it a .zip.")
     if lowered.endswith((".zip", ".npz")):

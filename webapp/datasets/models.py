@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import models, transaction
+from django.utils import timezone
 
 from webapp.dispatch import dispatch
 from webapp.teams.models import Team
@@ -18,8 +19,9 @@ from webapp.uploads import sha256_of
 class Dataset(models.Model):
     """Uploaded files are the truth; everything in `report` was found in them by a worker.
 
-    state: receiving (its files are being stored) -> uploaded -> inspecting -> ready | refused (problems listed)
-    | errored (our fault). Refused and errored ones can be inspected again.
+    state: receiving (its files are being stored) -> uploaded -> inspecting -> ready | asking | refused (problems
+    listed) | errored (our fault). Refused and errored ones can be inspected again. Asking: some boxes cannot be used,
+    the rest can; a member's yes makes it ready, and no run begins before.
     """
 
     class State(models.TextChoices):
@@ -27,6 +29,7 @@ class Dataset(models.Model):
         UPLOADED = "uploaded", "Waiting for inspection"
         INSPECTING = "inspecting", "Being inspected"
         READY = "ready", "Ready"
+        ASKING = "asking", "Needs your yes"
         REFUSED = "refused", "Refused"
         ERRORED = "errored", "Inspection failed"
 
@@ -39,11 +42,17 @@ class Dataset(models.Model):
     # {"classes": [{"name", "train", "validation", "test"}], "images", "channels", "default_input", "fingerprint",
     #  "sizes": {"minimum": [w, h], "maximum": [w, h], "shared": bool} | None,
     #  "problems": [{"file", "problem"}], "notes": [{"file", "note"}],
-    #  "samples": [{"class", "file": storage name of a PNG}]}
+    #  "samples": [{"class", "file": storage name of a PNG}],
+    #  "boxes": {"format", "count", "left_out", "images_without", "most_in_an_image", "median_side", "median_aspect",
+    #            "sides": ten counts over the image's side, "classes": {name: {"boxes", "median_side"}}} | None}
     report = models.JSONField(default=dict, blank=True)
     demo = models.BooleanField(default=False)  # comes from a package, not from a person
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)  # when somebody agreed to what is left out
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     claimed_by = models.CharField(max_length=64, blank=True)  # the inspecting worker's claim
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -51,7 +60,7 @@ class Dataset(models.Model):
     class Meta:
         ordering = ["-created_at", "-pk"]
 
-    SETTLED = (State.READY, State.REFUSED, State.ERRORED)
+    SETTLED = (State.READY, State.ASKING, State.REFUSED, State.ERRORED)
 
     def __str__(self) -> str:
         return self.name
@@ -99,6 +108,16 @@ class Dataset(models.Model):
             moved = again.update(state=self.State.UPLOADED, message="", attempts=0, claimed_by="", heartbeat_at=None)
             if moved:
                 dispatch("workers.inspect_dataset", self.pk)
+        return bool(moved)
+
+    def accept(self, user: Any) -> bool:
+        """Agree to go on without what cannot be used; runs that wait for the data are told. False when nobody asks."""
+        asking = Dataset.objects.filter(pk=self.pk, state=self.State.ASKING)
+        with transaction.atomic():
+            moved = asking.update(state=self.State.READY, accepted_at=timezone.now(), accepted_by=user)
+            if moved:
+                for run in self.runs.filter(state="queued").values_list("pk", flat=True):
+                    dispatch("workers.advance", run)
         return bool(moved)
 
     def delete_with_files(self) -> None:

@@ -12,6 +12,7 @@ from webapp.datasets.models import Dataset
 
 SHOWN_CLASSES = 200
 SHOWN_PROBLEMS = 200
+SHOWN_NOTES = 100
 LONG_WAIT = timedelta(seconds=45)  # a free worker takes a message within a second
 SILENCE = timedelta(seconds=90)  # a living worker beats its heart more often than that
 
@@ -50,17 +51,46 @@ def balance(dataset: Dataset) -> list[ClassBar]:
     ]
 
 
-def imbalance(bars: list[ClassBar]) -> str:
-    """One sentence when classes differ so much that accuracy alone would deceive; else nothing."""
+def imbalance(bars: list[ClassBar], things: str = "images") -> str:
+    """One sentence when classes differ so much that one figure alone would deceive; else nothing."""
     if len(bars) < 2:
         return ""
     largest, smallest = max(bars, key=lambda bar: bar.images), min(bars, key=lambda bar: bar.images)
     if smallest.images * 10 > largest.images:
         return ""
     return (
-        f"{largest.name} has {largest.images} images and {smallest.name} only {smallest.images}: "
+        f"{largest.name} has {largest.images:,} {things} and {smallest.name} only {smallest.images}: "
         "a network can look accurate while it never finds the rare class."
     )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One bar of the histogram of box sizes; `width` in percent of the longest."""
+
+    label: str
+    boxes: int
+    width: float
+
+
+def box_sizes(report: dict[str, Any]) -> list[Step]:
+    """Boxes by size: ten steps of the side of a square of the same area, in percent of the image's side."""
+    counts = (report.get("boxes") or {}).get("sides") or []
+    largest = max(counts, default=0) or 1
+    steps = len(counts)
+    return [
+        Step(f"{100 * i // steps} to {100 * (i + 1) // steps} %", number, round(100 * number / largest, 2))
+        for i, number in enumerate(counts)
+    ]
+
+
+def box_classes(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each class's boxes and their usual side, in percent of the image's."""
+    classes = (report.get("boxes") or {}).get("classes") or {}
+    return [
+        {"name": name, "boxes": row["boxes"], "side": None if row["median_side"] is None else 100 * row["median_side"]}
+        for name, row in classes.items()
+    ][:SHOWN_CLASSES]
 
 
 def waiting(dataset: Dataset) -> dict[str, Any]:
@@ -95,7 +125,12 @@ def context(dataset: Dataset) -> dict[str, Any]:
         "bars": bars[:SHOWN_CLASSES],
         "more_classes": max(0, len(bars) - SHOWN_CLASSES),
         "has_validation": any(bar.validation for bar in bars),
-        "imbalance": imbalance(bars),
+        "imbalance": imbalance(bars, "boxes" if report.get("boxes") else "images"),
+        "boxes": report.get("boxes"),
+        "box_sizes": box_sizes(report),
+        "box_classes": box_classes(report),
+        "notes": report.get("notes", [])[:SHOWN_NOTES],
+        "more_notes": max(0, len(report.get("notes", [])) - SHOWN_NOTES),
         "train": sum(bar.train for bar in bars),
         "test": sum(bar.test for bar in bars),
         "validation": sum(bar.validation for bar in bars),

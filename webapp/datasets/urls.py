@@ -15,5 +15,6 @@ urlpatterns = [
     path("<int:pk>/samples/<int:number>.png", views.sample, name="sample"),
     path("<int:pk>/rename/", views.rename, name="rename"),
     path("<int:pk>/inspect/", views.inspect_again, name="inspect"),
+    path("<int:pk>/accept/", views.accept, name="accept"),
     path("<int:pk>/delete/", views.delete, name="delete"),
 ]

@@ -104,6 +104,15 @@ def inspect_again(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @editor_required
+def accept(request: HttpRequest, pk: int) -> HttpResponse:
+    """Somebody agrees that the boxes which cannot be used are left out."""
+    dataset = get_object_or_404(request, Dataset, pk=pk)
+    dataset.accept(request.user)
+    return redirect("datasets:detail", dataset.pk)
+
+
+@require_POST
+@editor_required
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     dataset = get_object_or_404(request, Dataset, pk=pk)
     try:
