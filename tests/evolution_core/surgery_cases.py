@@ -14,24 +14,26 @@ IMAGE = (3, 8, 8)
 
 @dataclass(frozen=True)
 class Case:
-    """A network to cut. `cuttable` names layers that must be cuttable, `protected` those that must not be."""
+    """A network to cut. `cuttable` names layers that must be cuttable, `protected` those that must not be. `mixes`: an
+    operation mixes all channels by nature, so that no cut before it can be exact."""
 
     name: str
     make: Callable[[], nn.Module]
     cuttable: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     shape: tuple[int, ...] = IMAGE
+    mixes: bool = False
 
 
 CASES: dict[str, Case] = {}
 
 
-def case(*, cuttable: str = "", protected: str = "", shape: tuple[int, ...] = IMAGE) -> Callable[[type], type]:
+def case(*, cuttable: str = "", protected: str = "", mixes: bool = False) -> Callable[[type], type]:
     """Decorator: the class's name, in lower case with hyphens, is the case's."""
 
     def bind(kind: type) -> type:
         name = "".join(f"-{c.lower()}" if c.isupper() else c for c in kind.__name__).strip("-").replace("_", "-")
-        CASES[name] = Case(name, kind, tuple(cuttable.split()), tuple(protected.split()), shape)
+        CASES[name] = Case(name, kind, tuple(cuttable.split()), tuple(protected.split()), mixes=mixes)
         return kind
 
     return bind
@@ -54,6 +56,8 @@ class Net(nn.Module):
 
 @case(cuttable="stem conv", protected="head")
 class Plain(Net):
+    """Two convolutions and a head."""
+
     def __init__(self) -> None:
         super().__init__(10)
         self.conv = nn.Conv2d(12, 10, 3)
@@ -64,6 +68,8 @@ class Plain(Net):
 
 @case(cuttable="stem conv fc", protected="head")
 class BatchNormAndFlatten(Net):
+    """Batch normalisation with and without scale, flatten, dropout."""
+
     def __init__(self) -> None:
         super().__init__(14)
         self.norm = nn.BatchNorm2d(12)
@@ -130,6 +136,8 @@ class TiedWeights(nn.Module):
 
 @case(cuttable="stem", protected="a b")
 class MultiOutput(Net):
+    """Several outputs, nested."""
+
     def __init__(self) -> None:
         super().__init__()
         self.a, self.b = nn.Conv2d(12, 4, 1), nn.Conv2d(12, 6, 3)
@@ -141,6 +149,8 @@ class MultiOutput(Net):
 
 @case(cuttable="hidden", protected="stem head")
 class ActivationIsAnOutput(Net):
+    """An inner activation is returned too."""
+
     def __init__(self) -> None:
         super().__init__(6)
         self.hidden = nn.Conv2d(12, 6, 1)
@@ -155,6 +165,8 @@ class ActivationIsAnOutput(Net):
 
 @case(cuttable="stem inner", protected="head")
 class Residual(Net):
+    """A residual join."""
+
     def __init__(self) -> None:
         super().__init__()
         self.inner, self.outer = nn.Conv2d(12, 7, 3, padding=1), nn.Conv2d(7, 12, 3, padding=1)
@@ -198,6 +210,8 @@ class ResidualConcatenatedZeros(Net):
 
 @case(cuttable="stem a b", protected="head")
 class DenseConcat(Net):
+    """Dense concatenation."""
+
     def __init__(self) -> None:
         super().__init__(12 + 5 + 6)
         self.a, self.b = nn.Conv2d(12, 5, 3, padding=1), nn.Conv2d(17, 6, 3, padding=1)
@@ -212,6 +226,8 @@ class DenseConcat(Net):
 
 @case(cuttable="stem squeeze expand", protected="head")
 class SqueezeExcite(Net):
+    """Squeeze and excite by 1x1 convolutions."""
+
     def __init__(self) -> None:
         super().__init__()
         self.squeeze, self.expand = nn.Conv2d(12, 4, 1), nn.Conv2d(4, 12, 1)
@@ -267,6 +283,8 @@ class SpatialMaskFromStatistics(Net):
 
 @case(cuttable="stem gate", protected="head")
 class GatedByChunk(Net):
+    """One half of the channels gates the other, by chunk."""
+
     def __init__(self) -> None:
         super().__init__(8)
         self.gate = nn.Conv2d(12, 16, 3)
@@ -278,6 +296,8 @@ class GatedByChunk(Net):
 
 @case(cuttable="stem gate", protected="head")
 class GatedLinearUnit(Net):
+    """The same by F.glu."""
+
     def __init__(self) -> None:
         super().__init__(8)
         self.gate = nn.Conv2d(12, 16, 3)
@@ -347,6 +367,8 @@ class GroupsOverConcat(Net):
 
 @case(cuttable="stem point", protected="head")
 class Depthwise(Net):
+    """Depthwise and pointwise convolutions."""
+
     def __init__(self) -> None:
         super().__init__(10)
         self.depth, self.norm = nn.Conv2d(12, 12, 3, padding=1, groups=12, bias=False), nn.BatchNorm2d(12)
@@ -370,6 +392,8 @@ class DepthwiseMultiplied(Net):
 
 @case(cuttable="stem up grouped", protected="head")
 class Transposed(Net):
+    """Transposed convolutions, one of them grouped."""
+
     def __init__(self) -> None:
         super().__init__(6)
         self.up, self.grouped = nn.ConvTranspose2d(12, 8, 2, 2), nn.ConvTranspose2d(8, 6, 2, groups=2)
@@ -378,7 +402,7 @@ class Transposed(Net):
         return self.classify(F.relu(self.grouped(F.relu(self.up(F.relu(self.stem(x)))))))
 
 
-@case(cuttable="stem", protected="head")
+@case(cuttable="stem", protected="head", mixes=True)
 class GroupNormalised(Net):
     """Whole groups live or die."""
 
@@ -390,8 +414,10 @@ class GroupNormalised(Net):
         return self.classify(F.relu(self.norm(self.stem(x))))
 
 
-@case(cuttable="stem", protected="head")
+@case(cuttable="stem", protected="head", mixes=True)
 class GroupNormalisedFunction(Net):
+    """Group normalisation in functional form."""
+
     def __init__(self) -> None:
         super().__init__()
         self.gamma, self.beta = nn.Parameter(torch.rand(12) + 0.5), nn.Parameter(torch.randn(12))
@@ -400,7 +426,7 @@ class GroupNormalisedFunction(Net):
         return self.classify(F.group_norm(self.stem(x), 3, self.gamma, self.beta))
 
 
-@case(cuttable="conv", protected="stem head")
+@case(cuttable="conv", protected="stem head", mixes=True)
 class LayerNormalised(Net):
     """Mixes all of its channels: they stay."""
 
@@ -415,6 +441,8 @@ class LayerNormalised(Net):
 
 @case(cuttable="stem", protected="head")
 class InstanceNormalised(Net):
+    """Instance normalisation."""
+
     def __init__(self) -> None:
         super().__init__()
         self.norm = nn.InstanceNorm2d(12, affine=True)
@@ -432,8 +460,7 @@ class LocallyNormalised(Net):
         self.norm, self.conv = nn.LocalResponseNorm(5, 1e-2), nn.Conv2d(12, 10, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(self.norm(F.relu(self.stem(x))))
-        return self.classify(F.local_response_norm(F.relu(x), 3, alpha=1e-2))
+        return self.classify(F.relu(self.conv(self.norm(F.relu(self.stem(x))))))
 
 
 # --- movers -----------------------------------------------------------------------------------------------------------
@@ -441,6 +468,8 @@ class LocallyNormalised(Net):
 
 @case(cuttable="stem conv", protected="head")
 class SplitUnevenly(Net):
+    """Split into parts of unequal size."""
+
     def __init__(self) -> None:
         super().__init__(7)
         self.conv = nn.Conv2d(8, 7, 1)
@@ -452,6 +481,8 @@ class SplitUnevenly(Net):
 
 @case(cuttable="stem conv", protected="head")
 class SplitInEqualParts(Net):
+    """Split into three, put together in another order."""
+
     def __init__(self) -> None:
         super().__init__(12)
         self.conv = nn.Conv2d(4, 4, 3, padding=1)
@@ -534,6 +565,8 @@ class CountsImagesAndChannels(Net):
 
 @case(cuttable="stem conv", protected="head")
 class UnflattenAndView(nn.Module):
+    """Flatten and unflatten modules."""
+
     def __init__(self) -> None:
         super().__init__()
         self.stem, self.flat, self.un = nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Unflatten(1, (8, 6, 6))
@@ -558,6 +591,8 @@ class _SpaceToDepth(Net):
 
 @case(cuttable="stem conv", protected="head")
 class SpaceToDepthSlices(_SpaceToDepth):
+    """Space to depth by strided slices and concatenation."""
+
     def fold(self, x: Tensor) -> Tensor:
         return torch.cat([x[..., i::2, j::2] for i in range(2) for j in range(2)], 1)
 
@@ -590,6 +625,8 @@ class SpaceToDepthUnfold(_SpaceToDepth):
 
 @case(cuttable="stem conv", protected="head")
 class PixelUnshuffled(_SpaceToDepth):
+    """Pixel unshuffle."""
+
     def fold(self, x: Tensor) -> Tensor:
         return F.pixel_unshuffle(x, 2)
 
@@ -623,6 +660,8 @@ class ChannelShuffleView(Net):
 
 @case(cuttable="stem conv", protected="head")
 class ChannelShuffleModule(Net):
+    """torch's channel shuffle between grouped convolutions."""
+
     def __init__(self) -> None:
         super().__init__(12)
         self.conv, self.shuffle = nn.Conv2d(12, 12, 1, groups=2), nn.ChannelShuffle(2)
@@ -717,18 +756,20 @@ class _Attention(nn.Module):
         return self.head(x.mean(1))
 
 
-@case(cuttable="qkv up", protected="stem head")
+@case(cuttable="qkv up", protected="stem head", mixes=True)
 class SelfAttention(_Attention):
-    pass
+    """A transformer block, one projection for queries, keys and values."""
 
 
-@case(cuttable="qkv up", protected="stem head")
+@case(cuttable="qkv up", protected="stem head", mixes=True)
 class SelfAttentionFused(_Attention):
+    """The same with scaled_dot_product_attention."""
+
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(q, k, v)
 
 
-@case(cuttable="q v up", protected="stem head")
+@case(cuttable="q v up", protected="stem head", mixes=True)
 class SelfAttentionSeparate(_Attention):
     """Three projections; the scale computed from a size of the tensor; sizes hard-coded."""
 
@@ -747,7 +788,7 @@ class SelfAttentionSeparate(_Attention):
         return self.head(x[:, 0])
 
 
-@case(cuttable="up", protected="stem head")
+@case(cuttable="up", protected="stem head", mixes=True)
 class AttentionModule(_Attention):
     """torch's own module is not taken apart: what flows into it stays."""
 
@@ -762,7 +803,7 @@ class AttentionModule(_Attention):
         return self.head((x + self.down(F.gelu(self.up(x)))).mean(1))
 
 
-@case(cuttable="up", protected="stem head")
+@case(cuttable="up", protected="stem head", mixes=True)
 class VisionTransformer(_Attention):
     """A class token and learnt positions."""
 
@@ -797,7 +838,7 @@ class MixerTokens(nn.Module):
 # --- not understood ---------------------------------------------------------------------------------------------------
 
 
-@case(cuttable="conv", protected="stem head")
+@case(cuttable="conv", protected="stem head", mixes=True)
 class UnknownOperation(Net):
     """A Fourier transform over channels is nobody's known operation."""
 
@@ -810,8 +851,10 @@ class UnknownOperation(Net):
         return self.classify(F.relu(self.conv(x)))
 
 
-@case(cuttable="conv", protected="stem head")
+@case(cuttable="conv", protected="stem head", mixes=True)
 class SoftmaxOverChannels(Net):
+    """Softmax over channels."""
+
     def __init__(self) -> None:
         super().__init__(8)
         self.conv = nn.Conv2d(12, 8, 1)
@@ -820,8 +863,10 @@ class SoftmaxOverChannels(Net):
         return self.classify(F.relu(self.conv(self.stem(x).softmax(1))))
 
 
-@case(cuttable="conv", protected="stem head")
+@case(cuttable="conv", protected="stem head", mixes=True)
 class Recurrent(Net):
+    """An LSTM."""
+
     def __init__(self) -> None:
         super().__init__(6)
         self.lstm, self.conv = nn.LSTM(12, 7, batch_first=True), nn.Conv1d(7, 6, 1)
@@ -831,7 +876,7 @@ class Recurrent(Net):
         return self.head(F.relu(self.conv(x.transpose(1, 2))).mean(2))
 
 
-@case(cuttable="conv", protected="stem head")
+@case(cuttable="conv", protected="stem head", mixes=True)
 class DataDependent(Net):
     """Reads numbers out of activations: those activations stay whole."""
 
