@@ -169,6 +169,12 @@ def test_a_number_too_large_for_the_database_is_just_not_found(client_of, ada):
     assert client_of(ada).get(f"/datasets/{'9' * 30}/").status_code == 404
 
 
+def test_a_number_too_long_to_be_read_is_none(client_of, ada, world):
+    """Python itself refuses to read more than 4300 digits."""
+    client = client_of(ada)
+    assert client.get(f"/runs/{world['run'].pk}/log/?before={'9' * 5000}").status_code == 200
+
+
 def snapshot() -> dict[str, list[Any]]:
     """Every row of ours, to see that nothing was changed."""
     from django.apps import apps

@@ -66,6 +66,28 @@ def test_an_invitation_works_once(client_of, client, ada):
     assert User.objects.filter(email="new@example.org").count() == 1
 
 
+def test_an_invitation_accepted_by_a_double_click_makes_one_account(client_of, client, ada, team, monkeypatch):
+    from django.test import Client
+
+    from webapp.teams.forms import AccountForm
+
+    _, link = invite(client_of(ada))
+    checked = AccountForm.is_valid
+    answers = []
+
+    def is_valid(form):
+        fine = checked(form)
+        if fine and not answers:
+            answers.append(None)
+            answers[0] = Client().post(link, {"name": "Nia", "password": PASSWORD}).status_code
+        return fine
+
+    monkeypatch.setattr(AccountForm, "is_valid", is_valid)
+    late = client.post(link, {"name": "Nia", "password": PASSWORD})
+    assert (answers, late.status_code) == ([302], 410)
+    assert team.memberships.filter(user__email="new@example.org").count() == 1
+
+
 def test_an_invitation_ends(client_of, client, ada):
     _, link = invite(client_of(ada))
     Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
@@ -159,6 +181,24 @@ def test_nobody_changes_her_own_role_or_another_teams_members(client_of, ada, ol
     assert client.post(f"/team/members/{theirs.pk}/role/", {"role": "viewer"}).status_code == 404
     assert client.post(f"/team/members/{theirs.pk}/remove/").status_code == 404
     assert client.post(f"/team/members/{mine.pk}/role/", {"role": "emperor"}).status_code == 403
+
+
+@pytest.mark.parametrize("action", ["role", "remove"])
+def test_two_owners_who_unmake_each_other_leave_one(client_of, ada, eve, team, monkeypatch, action):
+    from webapp.teams import views
+
+    team.memberships.filter(user=eve).update(role="owner")
+    hers = team.memberships.get(user=eve)
+    found = views.get_object_or_404
+
+    def while_the_other_is_quicker(*args, **kwargs):
+        row = found(*args, **kwargs)
+        team.memberships.filter(user=ada).update(role="editor")
+        return row
+
+    monkeypatch.setattr(views, "get_object_or_404", while_the_other_is_quicker)
+    assert client_of(ada).post(f"/team/members/{hers.pk}/{action}/", {"role": "viewer"}).status_code == 403
+    assert team.memberships.filter(role="owner").count() == 1
 
 
 def test_the_last_owner_stays(client_of, ada, eve, team):

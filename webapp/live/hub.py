@@ -77,6 +77,11 @@ class Hub:
     def watched(self) -> Iterable[int]:
         return self._viewers.keys()
 
+    @property
+    def viewers(self) -> int:
+        """How many subscriptions there are, to all runs together."""
+        return sum(map(len, self._viewers.values()))
+
     async def _read(self) -> None:
         """Looks while anybody watches. A database that is away for a while is waited for."""
         try:

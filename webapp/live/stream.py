@@ -17,6 +17,7 @@ from webapp.live.permission import while_allowed
 from webapp.live.reading import BATCH, Change, events_after, has_ended, living, release_connections
 
 HEARTBEAT = 15.0  # seconds of silence after which a comment keeps proxies from hanging up
+MOST = 400  # streams a process carries at once: each holds a connection and a thread, also for who has only a link
 RETRY = 3000  # milliseconds after which a browser comes back
 
 
@@ -26,10 +27,15 @@ def event_stream(request: HttpRequest, run_id: int, allowed: Callable[[], bool])
     `allowed` (which may ask the database) is asked again and again: permission can end sooner than the run.
 
     Starts after the number in Last-Event-ID (a browser that comes back) or `?after=`. Outside ASGI a stream would
-    block a whole worker: there it answers 501 and the page polls instead.
+    block a whole worker: there it answers 501 and the page polls instead, as it does at 503 when too many are open.
     """
     if not isinstance(request, ASGIRequest):
         return HttpResponse("No stream here; ask for events.json instead.", status=501, content_type="text/plain")
+    if hubs.hub().viewers >= MOST:
+        text = "Too many streams are open; ask for events.json instead."
+        busy = HttpResponse(text, status=503, content_type="text/plain", headers={"Retry-After": "60"})
+        busy._has_been_logged = True  # type: ignore[attr-defined]  # an answer, no error of ours
+        return busy
     after = _number(request.headers.get("Last-Event-ID") or request.GET.get("after"))
     response = StreamingHttpResponse(
         while_allowed(stream(run_id, after), allowed), content_type="text/event-stream; charset=utf-8"

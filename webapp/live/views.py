@@ -18,7 +18,7 @@ from webapp.teams.models import Membership
 async def events(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Server-sent events: `id` is the event's number, `event` its kind, `data` JSON with a sentence for people."""
     membership = await sync_to_async(_may_watch)(request, pk)
-    still_member = Membership.objects.filter(pk=membership).exists
+    still_member = Membership.objects.filter(pk=membership, user__is_active=True).exists
     return stream.event_stream(request, pk, still_member)
 
 

@@ -73,7 +73,7 @@ def log(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def log_context(run: Run, urls: RunUrls, before: str | None) -> dict[str, object]:
-    number = int(before) if before and before.isascii() and before.isdigit() else None
+    number = int(before) if before and before.isascii() and before.isdigit() and len(before) < 12 else None
     events = page.log(run, _LOG_PAGE, number)
     older = events[-1]["number"] if len(events) == _LOG_PAGE else None
     return {"run": run, "urls": urls.plain(), "readonly": urls.readonly, "events": events, "older": older}

@@ -40,11 +40,10 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     form = AccountForm(request.POST or None, fixed_email=invitation.email)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
+            if not invitation.hold():  # a button pressed twice: the other press made the account
+                return closed(request, "invitation")
             user = form.save()
             membership = invitation.accept(user)
-            if membership is None:
-                transaction.set_rollback(True)
-                return closed(request, "invitation")
         return _enter(request, user, membership)
     status = 422 if form.is_bound else 200
     return render(request, "account/join_new.html", {"invitation": invitation, "form": form}, status=status)

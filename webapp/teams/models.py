@@ -130,6 +130,11 @@ class OneTimeLink(models.Model):
     def is_open(self) -> bool:
         return self.used_at is None and self.expires_at > timezone.now()
 
+    def hold(self) -> bool:
+        """Whether the link can still be taken; if so it stays so for this transaction, and others wait for its end."""
+        locked = type(self)._default_manager.select_for_update().filter(pk=self.pk).first()
+        return locked is not None and locked.is_open
+
     def use(self) -> bool:
         """Takes the link; True for exactly one caller, however many come at the same time."""
         now = timezone.now()

@@ -83,12 +83,13 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @manager_required
 def change_role(request: HttpRequest, pk: int) -> HttpResponse:
-    other = get_object_or_404(request, Membership.objects.select_related("user"), pk=pk)
-    me: Membership = request.membership  # type: ignore[attr-defined]
+    row = get_object_or_404(request, Membership, pk=pk)
     role = request.POST.get("role", "")
-    if not me.can_change(other) or role not in me.roles_to_give():
-        raise PermissionDenied
-    Membership.objects.filter(pk=other.pk).update(role=role)
+    with transaction.atomic():
+        me, other = _me_and_other(request, row)
+        if role not in me.roles_to_give():
+            raise PermissionDenied
+        Membership.objects.filter(pk=other.pk).update(role=role)
     messages.success(request, f"{other.user} is now {Membership.Role(role).label.lower()}.")
     return redirect("teams:detail")
 
@@ -96,12 +97,23 @@ def change_role(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @manager_required
 def remove(request: HttpRequest, pk: int) -> HttpResponse:
-    other = get_object_or_404(request, Membership.objects.select_related("user"), pk=pk)
-    if not request.membership.can_change(other):  # type: ignore[attr-defined]
-        raise PermissionDenied
-    other.delete()
+    row = get_object_or_404(request, Membership, pk=pk)
+    with transaction.atomic():
+        _, other = _me_and_other(request, row)
+        other.delete()
     messages.success(request, f"{other.user} is no longer in this team.")
     return redirect("teams:detail")
+
+
+def _me_and_other(request: HttpRequest, row: Membership) -> tuple[Membership, Membership]:
+    """Both as they are now, locked until the transaction ends: two owners who unmake each other at the same moment
+    must not leave the team without any. Raises PermissionDenied unless I may change the other."""
+    rows = row.team.memberships.select_for_update(of=("self",)).select_related("user")
+    now = {member.pk: member for member in rows}
+    me, other = now.get(request.membership.pk), now.get(row.pk)  # type: ignore[attr-defined]
+    if me is None or other is None or not me.can_change(other):
+        raise PermissionDenied
+    return me, other
 
 
 @require_POST
