@@ -91,7 +91,18 @@ def _export_genome(network: LoadedNetwork, path: Path) -> None:
     write_json(path, json.loads(network.genome.to_json()))
 
 
-EXPORTS: dict[str, Callable[[LoadedNetwork, Path], None]] = {"onnx": _export_onnx, "genome": _export_genome}
+def _export_boxes(network: LoadedNetwork, path: Path) -> None:
+    """A detector with decoding and suppression inside; NetworkError for any other network."""
+    from ..export import export_detector
+
+    export_detector(network.model, network.genome, path)
+
+
+EXPORTS: dict[str, Callable[[LoadedNetwork, Path], None]] = {
+    "onnx": _export_onnx,
+    "onnx-boxes": _export_boxes,
+    "genome": _export_genome,
+}
 
 
 def export_command(options: argparse.Namespace) -> int:

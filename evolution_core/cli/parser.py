@@ -104,6 +104,11 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
         allow_abbrev=False,
     )
     export.add_argument("file", metavar="FILE", help="A network: safetensors as evolve writes it.")
-    export.add_argument("--format", required=True, choices=list(EXPORTS), help="onnx, or genome (JSON).")
+    export.add_argument(
+        "--format",
+        required=True,
+        choices=list(EXPORTS),
+        help="onnx, onnx-boxes (a detector that answers boxes), or genome (JSON).",
+    )
     export.add_argument("--out", required=True, metavar="PATH", help="The file to write.")
     export.set_defaults(command=export_command)
