@@ -106,10 +106,11 @@ def taylor_strength(
     statistics as they were.
     """
     from evolution_core.synthesis.proof import evaluating
+    from evolution_core.tasks.layouts import safe_gradients
 
     total = torch.zeros(clusters.n, dtype=torch.float64)
     parameters = {name: p for name, p in model.named_parameters() if clusters.owners.get(name) and p.requires_grad}
-    with evaluating(model):
+    with evaluating(model), safe_gradients(model):
         for images, targets in batches:
             gradients = torch.autograd.grad(
                 loss(model(images), targets, model), list(parameters.values()), allow_unused=True

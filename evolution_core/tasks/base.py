@@ -89,6 +89,11 @@ class Task(ABC):
     ) -> dict[str, float]:
         """Measure the model, in evaluation mode and without changing it, on the first `limit` images of a split."""
 
+    def deployed(self, model: nn.Module, network: Any) -> bytes | None:
+        """The ONNX file of all that a device has to compute, where that is more than the network itself (a detector's
+        decoding and suppression); None where it is not. `network` is a genome, or an input shape (C, H, W)."""
+        return None
+
     @abstractmethod
     def chance(self, data: Data) -> float:
         """The metric that a network which has learnt nothing can reach: the floor of every comparison."""

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..spec.errors import DataError
-from . import pixels
+from . import layouts, pixels
 from .base import Data, Split, Task
 
 TEMPERATURE = 2.0  # softens both sides of distillation; Hinton et al. 2015, arXiv 1503.02531
@@ -67,7 +67,7 @@ def predictions(model: nn.Module, images: Tensor, data: Data, *, batch_size: int
     """The class [N] that `model` names for each uint8 image [N, C, H, W]; the model's mode is restored."""
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     was_training = model.training
-    layout = pixels.layout_for(model, (images.shape[1], images.shape[2], images.shape[3]))
+    layout = layouts.layout_for(model, (images.shape[1], images.shape[2], images.shape[3]))
     model.eval()
     try:
         with torch.inference_mode():

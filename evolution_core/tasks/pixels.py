@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 _LEAST_SPREAD = 1e-3  # of 1.0; a constant channel has no spread to divide by
 
@@ -17,44 +17,11 @@ def normalise(
     images: Tensor, mean: Tensor, std: Tensor, layout: torch.memory_format = torch.contiguous_format
 ) -> Tensor:
     """uint8 [B, C, H, W] -> float32 of the same shape; `mean` and `std` are [C], of pixels scaled to 0..1. `layout` is
-    the memory format of the result; see :func:`layout_for`."""
+    the memory format of the result; see :mod:`.layouts`."""
     spread = std.clamp(min=_LEAST_SPREAD)
     scale = (1.0 / (255.0 * spread)).to(images.device)[:, None, None]
     offset = (mean / spread).to(images.device)[:, None, None]
     return images.to(torch.float32, memory_format=layout).mul_(scale).sub_(offset)
-
-
-def layout_for(model: nn.Module, shape: tuple[int, int, int]) -> torch.memory_format:
-    """Channels-last if `model` takes images [C, H, W] of `shape` so, else contiguous.
-
-    On a processor, pooling is about ten times faster and training convolutions up to three times when the activations
-    are channels-last, and the format of the first decides for all. A network that views an activation as a matrix
-    without copying it cannot take that format; nor can one whose training would break in it (:func:`_is_unsafe`).
-    The model is left as it was.
-    """
-    if any(_is_unsafe(module) for module in model.modules()):
-        return torch.contiguous_format
-    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            model(torch.zeros(2, *shape, device=device).to(memory_format=torch.channels_last))
-    except RuntimeError:
-        return torch.contiguous_format
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-    return torch.channels_last
-
-
-def _is_unsafe(module: nn.Module) -> bool:
-    """Whether the module's gradients corrupt memory on channels-last activations: oneDNN 3.12, in torch 2.13, writes
-    past its buffers for strided 1x1 convolutions that read fewer channels than a vector register holds (8 numbers
-    with AVX2, 16 with AVX-512). Offspring of residual networks come to be that narrow."""
-    if not isinstance(module, nn.Conv2d) or max(module.kernel_size) > 1:
-        return False
-    return max(module.stride) > 1 and module.in_channels // module.groups < 16
 
 
 def move(images: Tensor, down: Tensor, right: Tensor, mirrored: Tensor | None = None) -> Tensor:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ..spec import RunSpec, TrainingError
 from ..stress import Moment, Signal, combined_gain
-from ..tasks import Data, Task, pixels
+from ..tasks import Data, Task, layouts, pixels
 from .batches import Batches, has_batch_norm
 from .checkpoint import Checkpoint, Saved
 from .determinism import reproducible, reseed
@@ -89,7 +89,7 @@ def train(
     saved_at = time.perf_counter()
     try:
         while True:
-            with reproducible():
+            with reproducible(), layouts.safe_gradients(model):
                 progress = training.burst(interval, on_step)
                 if checkpoint is not None and (training.done or time.perf_counter() - saved_at >= checkpoint.every):
                     training.save(checkpoint)
@@ -98,7 +98,7 @@ def train(
             if training.done:
                 return
     except GeneratorExit:
-        if checkpoint is not None and not training.done:
+        if checkpoint is not None:  # at the phase's very end too: the caller's notes may have grown since
             training.save(checkpoint)
         raise
 
@@ -125,7 +125,7 @@ class _Training:
         self.batches = Batches(self.data, self.task, self.spec, phase=self.phase, seed=self.seed, alone=alone)
         self.steps = step_count(self.batches.per_epoch, self.epochs)
         self.device = next(self.model.parameters()).device
-        self.layout = pixels.layout_for(self.model, self.data.shape)
+        self.layout = layouts.layout_for(self.model, self.data.shape)
         self.optimizer = Optimizer(self.model, self.spec)
         self.sizes = SizeSchedule(self.model, self.data.shape, self.spec, self.steps, self.teacher)
         self.notices += self.sizes.notices

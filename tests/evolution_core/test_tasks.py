@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from evolution_core.spec import DataError, SpecError, catalogue
-from evolution_core.tasks import TASKS, pixels, task_for
+from evolution_core.tasks import TASKS, layouts, pixels, task_for
 from tests.evolution_core.small_world import bars, small, world
 
 
@@ -140,16 +140,24 @@ def test_a_network_that_views_its_activations_as_a_matrix_keeps_the_contiguous_f
         def forward(self, x):
             return self.full(self.conv(x).view(x.shape[0], -1))
 
-    assert pixels.layout_for(Views(), (1, 16, 16)) == torch.contiguous_format
-    assert pixels.layout_for(small(), (1, 16, 16)) == torch.channels_last
+    assert layouts.layout_for(Views(), (1, 16, 16)) == torch.contiguous_format
+    assert layouts.layout_for(small(), (1, 16, 16)) == torch.channels_last
     data = world()
     assert 0 <= task_for("classification").evaluate(Views(), data.validation, data)["accuracy"] <= 1
 
 
-def test_narrow_strided_shortcuts_are_kept_from_the_layout_that_breaks_their_gradients():
-    def shortcut(channels: int, stride: int) -> torch.nn.Module:
-        return torch.nn.Sequential(torch.nn.Conv2d(channels, 8, 1, stride))
+@pytest.mark.parametrize(("channels", "stride", "guarded"), [(4, 2, True), (1, 2, True), (16, 2, False), (4, 1, False)])
+def test_narrow_strided_shortcuts_are_kept_from_the_layout_that_breaks_their_gradients(channels, stride, guarded):
+    class Shortcut(nn.Conv2d):
+        def forward(self, x):
+            seen.append(x.stride() == torch.empty(x.shape).stride())
+            return super().forward(x)
 
-    assert pixels.layout_for(shortcut(4, 2), (4, 16, 16)) == torch.contiguous_format
-    assert pixels.layout_for(shortcut(16, 2), (16, 16, 16)) == torch.channels_last
-    assert pixels.layout_for(shortcut(4, 1), (4, 16, 16)) == torch.channels_last
+    seen: list[bool] = []
+    model = Shortcut(channels, 8, 1, stride).to(memory_format=torch.channels_last)
+    images = torch.rand(2, channels, 6, 6).to(memory_format=torch.channels_last)
+    with layouts.safe_gradients(model):
+        inside = model(images)
+    assert torch.allclose(inside, model(images), atol=1e-6)
+    assert seen == [guarded, False]
+    assert (model.weight.stride() == (channels, 1, 1, 1)) == guarded

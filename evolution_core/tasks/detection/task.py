@@ -71,6 +71,12 @@ class Detection(Task):
         truths = list(split.targets[:count])
         return average_precision(found, truths, data.classes) | precision_and_recall(found, truths)
 
+    def deployed(self, model: nn.Module, network: Any) -> bytes | None:
+        """The form with decoding and suppression inside. Raises NetworkError when nothing can export it."""
+        from evolution_core.export.detector import export_detector
+
+        return export_detector(model, network)
+
     def chance(self, data: Data) -> float:
         """Boxes drawn blindly hit next to nothing."""
         return 0.0
