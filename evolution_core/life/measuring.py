@@ -42,6 +42,7 @@ def finish(
     metrics = work.metrics(model, data)
     save_network(work.network_file, model, genome.of(clusters, model), masks)
     found, message = _measured(work, model, genome.shape)
+    whole = _whole_latency(work, model, genome, data)
     parameters = found.parameters
     record = NetworkRecord(
         work.plan.id,
@@ -57,6 +58,8 @@ def finish(
         bytes=found.bytes,
         latency_ms=_milliseconds(found.latency_ms),
         ancestor_latency_ms=_milliseconds(found.ancestor_latency_ms),
+        whole_latency_ms=whole.get("network"),
+        ancestor_whole_latency_ms=whole.get("ancestor"),
         peak_activation_bytes=found.peak_activation_bytes,
         clusters=clusters.counts(),
         layers=found.layers,
@@ -86,6 +89,25 @@ def _measured(work: Work, model: nn.Module, shape: tuple[int, int, int]) -> tupl
             count_parameters(model), counted.macs, count_bytes(model), counted.peak_bytes, never, never, counted.rows
         )
         return costs, f"Its latency could not be measured: {error}"
+
+
+def _whole_latency(work: Work, model: nn.Module, genome: Genome, data: Data) -> dict[str, float]:
+    """Milliseconds with what follows the network on a device, for it and its ancestor in turns, on the first
+    validation image; nothing where nothing follows, or where it cannot be exported."""
+    try:
+        own = work.task.deployed(model, genome)
+        if own is None:
+            return {}
+        networks = {"network": own}
+        if not work.plan.is_ancestor:
+            ancestor = load_network(network_path(work.directory, ANCESTOR))
+            networks["ancestor"] = work.task.deployed(ancestor.model, ancestor.genome) or own
+        image = data.validation.images[:1].float().numpy()
+        times = latency_ms(networks, seconds=1.0, image=image)
+    except NetworkError:
+        return {}
+    times.setdefault("ancestor", times["network"])
+    return {name: round(value, 5) for name, value in times.items()}
 
 
 def ancestor_onnx(directory: Path) -> bytes:

@@ -112,12 +112,15 @@ class Work:
             teacher=teacher,
             masks=masks,
             checkpoint=self.checkpoint,
+            on_step=lambda step, loss: self._add_loss(phase, loss),
         ):
+            # First remembered, then told: whoever stops at an event finds the curve whole when he comes back.
+            epoch = self._epoch(progress, model, data) if progress.epoch_ended else None
             for sentence in progress.notices:
                 yield self.event("note", message=sentence)
             yield self._progress(progress, epochs)
-            if progress.epoch_ended:
-                yield self._epoch(progress, model, data)
+            if epoch is not None:
+                yield epoch
             now = time.perf_counter()
             self.seconds[phase] = round(self.seconds.get(phase, 0.0) + now - clock, 3)
             clock = now
@@ -134,16 +137,25 @@ class Work:
             images_per_second=round(progress.images_per_second, 1),
         )
 
+    def _add_loss(self, phase: str, loss: float) -> None:
+        """Into the mean of the epoch under way."""
+        running = self.notes.get("loss")
+        if running is None or running["phase"] != phase:
+            running = self.notes["loss"] = {"phase": phase, "total": 0.0, "steps": 0}
+        running["total"] += loss
+        running["steps"] += 1
+
     def _epoch(self, progress: TrainingProgress, model: nn.Module, data: Data) -> Event:
-        """A point of the learning curve. Told again after a resumption, it replaces what was remembered."""
+        """A point of the learning curve: the mean loss since the last one, and the metric on validation images. Where
+        a phase is taken up at its very end, its last point may be known already."""
+        place = {"phase": progress.phase, "epoch": round(progress.epoch, 3)}
+        known = next((point for point in self.history if place.items() <= point.items()), None)
+        if known is not None:
+            return self.event("epoch", **known)
         metric = self.metrics(model, data, limit=CURVE_IMAGES)[self.task.metric]
-        point: dict[str, Any] = {"phase": progress.phase, "epoch": round(progress.epoch, 3)}
-        before = next((entry for entry in self.history if point.items() <= entry.items()), None)
-        loss = round(progress.loss, 5) if progress.images_per_second > 0 else None  # taken up at its very end
-        point.update(loss=before["loss"] if before and loss is None else loss)
-        point[self.task.metric] = metric
-        if before is not None:
-            self.history.remove(before)
+        running = self.notes.pop("loss", None)
+        loss = round(running["total"] / running["steps"], 5) if running else None
+        point = {**place, "loss": loss, self.task.metric: metric}
         self.history.append(point)
         return self.event("epoch", **point)
 
