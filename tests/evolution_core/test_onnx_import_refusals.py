@@ -338,3 +338,30 @@ def test_arg_max_as_the_only_output() -> None:
         node("Cast", ["place"], ["scores"], to=1),
     ]
     refused(hand_made(nodes, {"w": numbers(4, 3, 3, 3)}), "ArgMax", "decide")
+
+
+def test_damaged_files_end_in_a_sentence() -> None:
+    """Bytes changed at random: the file is imported or refused, and nothing else ever happens."""
+    whole = small_classifier(image=("N", 3, 16, 16))
+    luck = np.random.default_rng(7)
+    outcomes = set()
+    for _ in range(60):
+        content = bytearray(whole)
+        for place in luck.integers(0, len(content), 6):
+            content[place] = luck.integers(256)
+        try:
+            load_onnx(bytes(content))
+            outcomes.add("imported")
+        except NetworkError:
+            outcomes.add("refused")
+    assert outcomes == {"imported", "refused"}
+
+
+def test_a_network_beyond_all_means() -> None:
+    nodes = [
+        node("Conv", ["relu", "w"], ["wide"], pads=[4, 4, 4, 4]),
+        node("Conv", ["wide", "v"], ["wider"], pads=[4, 4, 4, 4]),
+        node("Conv", ["wider", "u"], ["features"]),
+    ]
+    constants = {"w": numbers(60, 8, 9, 9), "v": numbers(60, 60, 9, 9), "u": numbers(8, 60, 1, 1)}
+    refused(small_classifier(*nodes, constants=constants, image=(1, 3, 1024, 1024)), "multiply-adds")

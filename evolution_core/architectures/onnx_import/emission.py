@@ -22,7 +22,7 @@ from .graph import Graph, Step, refuse
 from .naming import Names
 
 PROBES = (2, 3)  # batch sizes
-MAXIMUM_ACTIVATION = 2**28  # numbers for one image
+MAXIMUM_ACTIVATION = 2**27  # numbers for one image
 
 
 @dataclass(frozen=True)

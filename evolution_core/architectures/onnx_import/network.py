@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import onnx
 import torch
 from torch import fx
 
-from evolution_core.measurement.counts import count_parameters
+from evolution_core.measurement.counts import count_parameters, walk
 from evolution_core.spec import NetworkError
 
 from . import comparison
@@ -26,7 +27,10 @@ from .operators.shapes import permuted
 from .preprocessing import Normalisation, declared_normalisation, exported_facts
 from .reading import fix_input, infer, read_bytes, read_graph, read_input, read_model
 
+log = logging.getLogger(__name__)
+
 MAXIMUM_OUTPUTS = 10_000
+MAXIMUM_MACS = 250_000_000_000  # for one image: VGG-19 at 224 pixels needs 20
 # A file that leaves the batch open is read for this many images: a prime that is no layer's width,
 # so that sizes which belong to the batch are told from all others.
 OPEN_BATCH = 29
@@ -66,6 +70,16 @@ def load_onnx(source: Path | str | bytes, *, name: str = "", size: int | None = 
     naming operator and node, when anything in the file cannot be evolved.
     """
     content = read_bytes(source)
+    try:
+        return _load(content, source, name, size)
+    except NetworkError:
+        raise
+    except Exception as error:  # a damaged file can go wrong anywhere; what went wrong here is for us to see
+        log.warning("An ONNX file could not be imported", exc_info=True)
+        raise NetworkError(f"the file is damaged or not understood ({type(error).__name__})") from None
+
+
+def _load(content: bytes, source: Path | str | bytes, name: str, size: int | None) -> OwnNetwork:
     model = read_model(content)
     given = read_input(model, size)
     graph_name = name or (Path(source).stem if isinstance(source, (Path, str)) else model.graph.name)
@@ -73,6 +87,11 @@ def load_onnx(source: Path | str | bytes, *, name: str = "", size: int | None = 
     metadata = {entry.key: entry.value for entry in model.metadata_props if len(entry.value) < 1_000_000}
     built = _build(model, given)
     module, outputs = built.module, built.outputs
+    work = walk(module, given.shape).macs
+    if work > MAXIMUM_MACS:
+        raise NetworkError(
+            f"the network needs {work:,} multiply-adds for one image; at most {MAXIMUM_MACS:,} can be evolved"
+        )
     difference = comparison.compare(content, given, module, built.output, built.final)
     layers = require_cuttable(module, given.shape)
     return OwnNetwork(
