@@ -12,6 +12,17 @@ from typing import Any
 import pytest
 
 PASSWORD = "correct-horse-battery"
+LONG = ("chaos", "road", "up", "browser")  # groups that run on one process each, the longest first
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole installations are served and killed first, so that no process is left with one of them at the end."""
+
+    def rank(item: pytest.Item) -> int:
+        mark = item.get_closest_marker("xdist_group")
+        return LONG.index(mark.args[0]) if mark and mark.args and mark.args[0] in LONG else len(LONG)
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(autouse=True)
