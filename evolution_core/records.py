@@ -43,8 +43,9 @@ class NetworkRecord:
     names the keys in JSON). `parameters` counts every learnable number, `living_synapses` those that are not masked
     away (the same unless the encoding masks synapses). `macs` counts one multiply-add as one, for one image; `bytes`
     is the size of the network's tensors as saved; latencies are milliseconds for one image on one thread, network
-    and ancestor measured alternately in the same run. `clusters` maps each layer to its count. `file` is relative to
-    the run's directory.
+    and ancestor measured alternately in the same run. The `whole` latencies, of tasks that have them, include what
+    follows the network on a device (a detector's decoding and suppression), on a validation image. `clusters` maps
+    each layer to its count. `file` is relative to the run's directory.
     """
 
     id: str
@@ -62,6 +63,8 @@ class NetworkRecord:
     bytes: int | None = None
     latency_ms: float | None = None
     ancestor_latency_ms: float | None = None
+    whole_latency_ms: float | None = None
+    ancestor_whole_latency_ms: float | None = None
     peak_activation_bytes: int | None = None
     clusters: dict[str, int] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)

@@ -67,6 +67,14 @@ def load_darknet_weights(model: nn.Module, path: Path | str) -> DarknetWeights:
     return DarknetWeights(seen, bool(fresh), fresh)
 
 
+def count_darknet_numbers(path: Path | str) -> int:
+    """How many numbers a file holds, statistics included. Raises NetworkError when it is no file of Darknet weights."""
+    numbers, _ = _read(Path(path))
+    if not len(numbers):
+        raise NetworkError(f"{Path(path).name} holds no numbers")
+    return len(numbers)
+
+
 def save_darknet_weights(model: nn.Module, path: Path | str, *, seen: int = 0) -> None:
     """Write the model as Darknet (version 0.2) would."""
     parts = [struct.pack("<iiiQ", 0, 2, 0, seen)]

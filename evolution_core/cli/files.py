@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def measure_command(options: argparse.Namespace) -> int:
     """Print what a network costs, its latency in turns with another's where one is given."""
     from ..export import export_onnx
-    from ..measurement import measure
+    from ..measurement import latency_ms, measure
+    from ..tasks import task_for
 
     network = _load(options.file)
     other = _load(options.against) if options.against else None
@@ -39,6 +40,9 @@ def measure_command(options: argparse.Namespace) -> int:
         "clusters": network.clusters.counts(),
         "layers": found.layers,
     }
+    whole = task_for(network.genome.task).deployed(network.model, network.genome)
+    if whole is not None:
+        told["whole_latency_ms"] = latency_ms({"network": whole}, seconds=1.0)["network"]
     if network.masks:
         told["masked_synapses"] = sum(int((~mask).sum()) for mask in network.masks.values())
     if against is not None:
@@ -58,6 +62,8 @@ def _told(about: dict[str, Any]) -> str:
         f"peak activations  {about['peak_activation_bytes']:,} bytes",
         f"latency           {about['latency_ms']:.4f} ms (one image, one thread, ONNX Runtime)",
     ]
+    if "whole_latency_ms" in about:
+        lines.append(f"whole             {about['whole_latency_ms']:.4f} ms (with decoding and suppression of boxes)")
     if "masked_synapses" in about:
         lines.append(f"masked synapses   {about['masked_synapses']:,} (zero, but still there)")
     if "speed_up" in about:
@@ -100,7 +106,7 @@ def _export_boxes(network: LoadedNetwork, path: Path) -> None:
 
 EXPORTS: dict[str, Callable[[LoadedNetwork, Path], None]] = {
     "onnx": _export_onnx,
-    "onnx-boxes": _export_boxes,
+    "onnx-nms": _export_boxes,
     "genome": _export_genome,
 }
 

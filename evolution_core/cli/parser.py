@@ -108,7 +108,7 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
         "--format",
         required=True,
         choices=list(EXPORTS),
-        help="onnx, onnx-boxes (a detector that answers boxes), or genome (JSON).",
+        help="onnx, onnx-nms (a detector that answers boxes: decoding and suppression are inside), or genome (JSON).",
     )
     export.add_argument("--out", required=True, metavar="PATH", help="The file to write.")
     export.set_defaults(command=export_command)

@@ -1,5 +1,6 @@
 """Networks in the formats that devices run."""
 
+from .detector import export_detector
 from .onnx_file import export_onnx
 
-__all__ = ["export_onnx"]
+__all__ = ["export_detector", "export_onnx"]

@@ -17,6 +17,7 @@ import torch
 from onnx import helper
 from torch import Tensor, fx, nn
 
+from evolution_core.architectures.region import Region
 from evolution_core.measurement.graph import traced, without_numbers
 from evolution_core.measurement.latency import session
 from evolution_core.seeds import generator
@@ -72,6 +73,7 @@ def export_onnx(
             "resize": "the whole image, squashed to the size, bicubic with antialiasing",
         },
         "classes": known["classes"],
+        **_detection(model),
         **(metadata or {}),
     }
     wrapped = _with_normalisation(model, known) if pixels else model
@@ -79,6 +81,21 @@ def export_onnx(
     if path is not None:
         write_atomically(Path(path), content)
     return content
+
+
+def _detection(model: nn.Module) -> dict[str, Any]:
+    """What decodes a detector's map, for whoever does that outside the file; nothing for other networks."""
+    region = next((module for module in model.modules() if isinstance(module, Region)), None)
+    if region is None:
+        return {}
+    return {
+        "detection": {
+            "form": "map",
+            "outputs": "scores [batch, anchors * (5 + classes), rows, columns]; of each anchor x, y, width, height, "
+            "objectness and the classes, as YOLOv2 encodes them",
+            "anchors": region.anchors.tolist(),
+        }
+    }
 
 
 def _described(network: Any, classes: Any, mean: Any, std: Any) -> tuple[tuple[int, int, int], dict[str, Any]]:
