@@ -1,12 +1,13 @@
 """Finds lost work and puts it back. Runs every few seconds, from any worker, as often as it likes.
 
 Lost is: a claim without a heartbeat (its process died), a row that waits while its queue is empty (its message
-died), a run with nothing under way (whoever should have advanced it died).
+died), a run with nothing under way (whoever should have advanced it died). Tidies up behind what has ended, too.
 """
 
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -36,6 +37,7 @@ def sweep(is_empty: Callable[[str], bool] | None = None) -> None:
     """One pass. `is_empty` says whether a queue holds no message (asked of the broker by default)."""
     empty = is_empty or queue_is_empty
     reclaim()
+    clear_folders()
     if empty("live"):
         for pk in waiting_networks().values_list("pk", flat=True):
             dispatch("workers.live", pk)
@@ -44,6 +46,22 @@ def sweep(is_empty: Callable[[str], bool] | None = None) -> None:
         _send("workers.inspect_base", BaseFile.objects.filter(state=BaseFile.State.UPLOADED, claimed_by=""))
         _send("workers.export_onnx", Network.objects.filter(onnx_state=Network.OnnxState.REQUESTED))
         _send("workers.advance", idle_runs())
+
+
+def clear_folders() -> None:
+    """Remove what nobody needs any more: work folders of runs that ended or are gone, caches of data that are gone.
+
+    The networks of an ended run are in the storage; while one of them is claimed or exported its folder stays.
+    """
+    needed = Network.objects.filter(~Q(claimed_by="") | Q(onnx_state=Network.OnnxState.REQUESTED)).values("run")
+    _remove_all_but("runs", Run.objects.filter(~Q(state__in=Run.ENDED) | Q(pk__in=needed)))
+    _remove_all_but("data", Dataset.objects.all())
+
+
+def _remove_all_but(kind: str, needed: QuerySet) -> None:
+    folders = {int(path.name): path for path in settings.WORK_ROOT.glob(f"{kind}/*") if path.name.isdecimal()}
+    for pk in set(folders) - set(needed.filter(pk__in=list(folders)).values_list("pk", flat=True)):
+        shutil.rmtree(folders[pk], ignore_errors=True)
 
 
 def queue_is_empty(queue: str) -> bool:

@@ -44,6 +44,14 @@ def test_later_starts_make_nothing(dispatched: Messages) -> None:
     assert Run.objects.count() == Dataset.objects.count() == 1
 
 
+def test_who_deletes_the_demo_does_not_get_it_back(dispatched: Messages) -> None:
+    run = demo.start_demo()
+    assert run is not None
+    run.delete()
+    run.dataset.delete_with_files()
+    assert demo.start_demo() is None
+
+
 def test_nothing_is_added_to_what_people_made(dispatched: Messages) -> None:
     Dataset.objects.create(team=home_team(), name="Ours")
     assert demo.start_demo() is None

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from webapp.datasets.models import Dataset
@@ -147,6 +148,24 @@ def test_lost_inspections_are_put_back_or_given_up(dataset: Dataset, dispatched:
         assert dataset.state == Dataset.State.ERRORED
         assert "lost 3 times in a row" in dataset.message
         assert dispatched == []
+
+
+def test_folders_go_once_nobody_needs_them(network: Network, dataset: Dataset, dispatched: Messages) -> None:
+    runs, data = settings.WORK_ROOT / "runs", settings.WORK_ROOT / "data"
+    mine, gone, cached, old = runs / str(network.run_id), runs / "999999", data / str(dataset.pk), data / "999999"
+    for folder in (mine, gone, cached, old):
+        (folder / "below").mkdir(parents=True)
+    sweep(all_empty)
+    assert [folder.exists() for folder in (mine, gone, cached, old)] == [True, False, True, False]
+    Run.objects.update(state=Run.State.FINISHED)
+    sweep(all_empty)
+    assert mine.exists()  # a worker still holds one of its networks
+    Network.objects.update(state=Network.State.MEASURED, claimed_by="", onnx_state=Network.OnnxState.REQUESTED)
+    sweep(all_empty)
+    assert mine.exists()
+    Network.objects.update(onnx_state=Network.OnnxState.READY)
+    sweep(all_empty)
+    assert not mine.exists()
 
 
 def test_lost_messages_about_uploads_and_exports_are_sent_again(

