@@ -49,14 +49,21 @@ def inspect_base(base_file_id: int) -> None:
 def _look(claim: Claim, state: Any, task: Callable[[], dict[str, Any]]) -> None:
     """Do a claimed inspection; `task` returns the row's last fields, among them its state."""
     try:
+        _look_claimed(claim, state, task)
+    except ClaimLost:
+        log.warning("The inspection of %s %s went to another worker.", claim.model.__name__, claim.pk)
+
+
+def _look_claimed(claim: Claim, state: Any, task: Callable[[], dict[str, Any]]) -> None:
+    try:
         with claim:
             claim.check()
             fields = task()
         claim.release(**fields, attempts=0)
+    except ClaimLost:
+        raise
     except Interrupted:
         claim.hand_back(state.UPLOADED)
-    except ClaimLost:
-        log.warning("The inspection of %s %s went to another worker.", claim.model.__name__, claim.pk)
     except EustressError as refusal:
         claim.release(state.REFUSED, message=str(refusal), attempts=0)
     except OperationalError:

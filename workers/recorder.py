@@ -68,18 +68,25 @@ def work(claim: Claim, waiting: str, run_id: int, task: Callable[[], None], **en
     """Do a claimed piece of a run's work, and give the row back as the way it ended demands.
 
     `ends` names the network's state after `cancelled`, `refused` and `errored`; without it the network is not what
-    failed and keeps its state, `waiting`.
+    failed and keeps its state, `waiting`. A row that went to another worker, or is gone, is left alone.
     """
+    try:
+        _work(claim, waiting, run_id, task, ends)
+    except ClaimLost:
+        log.warning("Work on network %s went to another worker.", claim.pk)
+
+
+def _work(claim: Claim, waiting: str, run_id: int, task: Callable[[], None], ends: dict[str, str]) -> None:
     try:
         with claim:
             claim.check()
             task()
+    except ClaimLost:
+        raise
     except (Interrupted, materials.InUse):
         claim.hand_back(waiting)
     except Cancelled:
         claim.release(ends.get("cancelled", waiting), images_per_second=None)
-    except ClaimLost:
-        log.warning("Work on network %s went to another worker.", claim.pk)
     except EustressError as refusal:  # expected: the data or the networks do not allow it
         claim.release(ends.get("refused", waiting), message=str(refusal), images_per_second=None)
         orchestrator.fail(run_id, str(refusal))

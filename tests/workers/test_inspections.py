@@ -135,6 +135,20 @@ def test_a_stopping_worker_hands_the_inspection_back(team: Any, dispatched: Mess
     assert (dataset.state, dataset.claimed_by, dataset.attempts) == (State.UPLOADED, "", 0)
 
 
+def test_data_that_are_deleted_meanwhile_are_no_error(
+    team: Any, dispatched: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = Dataset.objects.create(team=team, name="Short")
+
+    def read(*_: Any) -> None:
+        Dataset.objects.all().delete()
+        raise OSError("its files are gone")
+
+    monkeypatch.setattr(inspections, "_inspect", read)
+    inspections.inspect_dataset(dataset.pk)
+    assert not Dataset.objects.exists()
+
+
 def test_a_bug_is_ours_and_can_be_retried(team: Any, dispatched: Messages, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = upload(team, picture_zip(each=4))
     monkeypatch.setattr(inspections, "_inspect", lambda *_: 1 / 0)

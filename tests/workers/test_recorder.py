@@ -176,6 +176,17 @@ def test_a_lost_claim_cannot_measure(network: Network, live: Callable[..., None]
     assert kinds(network) == []
 
 
+def test_an_error_after_the_claim_was_lost_is_not_the_runs(network: Network, live: Callable[..., None]) -> None:
+    def fail() -> None:
+        Network.objects.update(claimed_by="another")
+        raise OSError("the folder went to the other worker")
+
+    live(fail)
+    network.run.refresh_from_db()
+    assert (network.state, network.claimed_by) == (State.LIVING, "another")
+    assert not network.run.has_ended
+
+
 def test_what_the_data_do_not_allow_fails_the_run(network: Network, live: Callable[..., None]) -> None:
     def refuse() -> None:
         raise NetworkError("The input is too small for this network.")
