@@ -225,6 +225,8 @@ class Recorder:
                 **changes,
             )
             self.run.record(kind, network=self.network, **told)
+            # how far it was, every two seconds, is of no use any more; thousands of networks would leave millions
+            self.network.events.filter(kind="progress").delete()
             if state == Network.State.MEASURED:
                 dispatch("workers.export_onnx", self.network.pk)
 

@@ -16,7 +16,7 @@ from evolution_core.records import REFUSED, NetworkRecord, write_json
 from evolution_core.spec import NetworkError
 from webapp.networks.models import Network
 from webapp.runs.models import Run
-from workers import materials, orchestrator, recorder
+from workers import materials, orchestrator, pace, recorder
 from workers.claims import Claim, ClaimLost, Interrupted
 from workers.recorder import Recorder
 
@@ -93,6 +93,21 @@ def test_a_life_is_told_and_measured(network: Network, live: Callable[..., None]
     assert network.sha256 == materials.sha256(folder / "ancestor.safetensors")
     assert NetworkRecord.from_json(network.record).clusters == {"conv1": 20}
     assert dispatched == [("workers.export_onnx", network.pk), ("workers.advance", network.run_id)]
+
+
+def test_progress_is_forgotten_once_it_is_over(
+    network: Network, live: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "PROGRESS", 0.0)
+    told: list[list[str]] = []
+    live(
+        Event("born", "ancestor", {}),
+        Event("progress", "ancestor", {"share": 0.5}),
+        lambda: told.append(kinds(network)),
+        measured(network, materials.run_folder(network.run)),
+    )
+    assert told == [["born", "progress"]]
+    assert kinds(network) == ["born", "measured"]
 
 
 def test_events_are_numbered_without_a_gap(network: Network, live: Callable[..., None]) -> None:

@@ -83,6 +83,17 @@ def test_a_bad_setting_is_refused_by_name(name: str, value: str, tmp_path: Path)
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_redis_that_does_not_answer_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as closed:  # bound, but nobody listens
+        closed.bind(("127.0.0.1", 0))
+        address = f"redis://:secret@127.0.0.1:{closed.getsockname()[1]}/0"
+        environment = {"PATH": "/usr/bin:/bin", "EUSTRESS_HOME": str(tmp_path / "home"), "PORT": "0"}
+        done = second({**environment, "REDIS_URL": address})
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith("eustress: No Redis answers at REDIS_URL.")
+    assert "secret" not in done.stderr + done.stdout
+
+
 def test_a_killed_worker_and_a_killed_redis_come_back(server: Server) -> None:
     server.find("worker-1").kill()
     server.find("redis-server").kill()

@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connections
 
+from webapp.server import presence
 from webapp.server.demo import start_demo
 from webapp.server.leftovers import clear_leftovers
 from webapp.server.processes import other_children, redis_child
 from webapp.server.redis_server import RedisUnable
 from webapp.server.supervisor import HomeLock, Supervisor, Trouble
 from webapp.teams.owner import ensure_owner, first_owner_link
+
+REDIS_LIMIT = 10.0  # seconds that somebody else's Redis may take to answer
 
 
 class Command(BaseCommand):
@@ -42,6 +46,7 @@ class Command(BaseCommand):
     def _run(self, listener: socket.socket) -> None:
         clear_leftovers()
         self._prepare_database()
+        expect_redis()
         link = first_owner_link()
         children = other_children(listener.fileno(), reachable(listener))
         supervisor = Supervisor(redis_child(), children, self._tell)
@@ -82,6 +87,16 @@ class Command(BaseCommand):
         lines += [f"Everything is kept in {shown(settings.EUSTRESS_HOME)}. Ctrl-C stops it.", ""]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
+
+
+def expect_redis() -> None:
+    """Wait a moment for the Redis that REDIS_URL names. Raises :class:`Trouble`, without the address: it may hold a
+    password."""
+    until = time.monotonic() + REDIS_LIMIT
+    while settings.REDIS_SOCKET is None and not presence.answers(settings.REDIS_URL):
+        if time.monotonic() > until:
+            raise Trouble("No Redis answers at REDIS_URL. Start it, or unset REDIS_URL to use the embedded one.")
+        time.sleep(0.5)
 
 
 def listen(host: str, port: int) -> socket.socket:
