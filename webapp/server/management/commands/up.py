@@ -33,6 +33,7 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def handle(self, *args: Any, **options: Any) -> None:
+        os.umask(0o077)  # whatever we and our children write below EUSTRESS_HOME holds secrets
         try:
             lock = HomeLock(settings.EUSTRESS_HOME)  # held until this process ends
             listener = listen(settings.EUSTRESS_BIND, settings.PORT)
@@ -42,6 +43,8 @@ class Command(BaseCommand):
         except (Trouble, RedisUnable) as trouble:
             self.stderr.write(f"eustress: {trouble}")
             sys.exit(1)
+        except KeyboardInterrupt:  # before there was anything to stop
+            sys.exit(130)
 
     def _run(self, listener: socket.socket) -> None:
         clear_leftovers()
@@ -53,15 +56,23 @@ class Command(BaseCommand):
         supervisor.listen()
         try:
             if supervisor.start():
-                if settings.EUSTRESS_DEMO:
-                    start_demo()
-                    connections.close_all()
+                self._start_demo()
                 self._welcome(link)
                 supervisor.watch()
                 self._tell("stopping")
         finally:
             supervisor.stop()
         self._tell("stopped")
+
+    def _start_demo(self) -> None:
+        """A demo that cannot be made (the disk is full, say) is told, and is no reason to stop the rest."""
+        try:
+            if settings.EUSTRESS_DEMO:
+                start_demo()
+        except (OSError, DatabaseError) as error:
+            self._tell(f"the demo could not be made: {error}")
+        finally:
+            connections.close_all()
 
     def _prepare_database(self) -> None:
         """Bring the database up to date, and make the owner that the environment names."""
