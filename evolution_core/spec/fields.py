@@ -241,7 +241,15 @@ class RunFields:
     weight_decay: float = setting(
         1e-4, "number", "Weight decay", "Decoupled decay of the weights.", "training", minimum=0.0, maximum=1.0
     )
-    batch_size: int = setting(128, "integer", "Batch size", "Images per step.", "training", minimum=1, maximum=8192)
+    batch_size: int = setting(
+        128,
+        "integer",
+        "Batch size",
+        "Images per step, at most: few images are taken in smaller batches, so that an epoch has some 20 steps.",
+        "training",
+        minimum=1,
+        maximum=8192,
+    )
     augmentation: str = setting(
         "none",
         "choice",

@@ -56,14 +56,9 @@ class Moment:
 class Signal:
     """A stress signal. It keeps no state between steps: each hook is a function of the model and the moment, so that a
     gestation can be taken up again at any step.
-
-    `foretold`: it prepares for the very deaths that were drawn before gestation. Otherwise it works through the
-    probabilities, and the deaths should be drawn from these as they are when gestation ends: then the trauma is
-    inherited. (Before it, `doomed` still says how many of each layer will die.)
     """
 
     name: str
-    foretold = True
 
     def __init__(self, stress: Stress, scene: Scene) -> None:
         self.scene = scene

@@ -45,8 +45,6 @@ class Rehearsal(Signal):
     """Deaths drawn afresh from the current P in each step; each of the drawn is silent in that step's forward pass
     with a chance that rises to `peak` over gestation. Weights are kept. [O]"""
 
-    foretold = False
-
     def __init__(self, stress: Stress, scene: Scene) -> None:
         super().__init__(stress, scene)
         self.blocks = blocks_of(scene.clusters)
@@ -70,8 +68,6 @@ class Weakening(Signal):
     is 1 - l r (1 - factor) under a schedule's level l and a learning rate of r times its peak: a network that no
     longer learns could not recover from a blow.
     """
-
-    foretold = False
 
     def __init__(self, stress: Stress, scene: Scene) -> None:
         super().__init__(stress, scene)
@@ -97,8 +93,6 @@ class Pressure(Signal):
     cluster's synapses shrink by about exp(-strength (1 - P)), however many steps there are. At the default strength
     even the least likely keeps a third of itself: the network is pressed and not collapsed; at 3 accuracy suffers.
     """
-
-    foretold = False
 
     def __init__(self, stress: Stress, scene: Scene) -> None:
         super().__init__(stress, scene)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..spec import RunSpec
 from .muon import Muon
 
-# Peak learning rates that neither stall nor diverge on LeNet-5 and AlexNet (benchmarks/training_speed.py --sweep).
+# Peak learning rates that neither stall nor diverge on LeNet-5 and AlexNet (benchmarks/learning_rates.py).
 RATES = {"muon": 0.02, "adamw": 2e-3, "sgd": 0.05}
 ADAMW_BESIDE_MUON = 0.1  # AdamW's rate as a share of Muon's
 MUON_FILTERS = 512  # the smaller side of a filter matrix up to which orthogonalising costs less than the convolution
