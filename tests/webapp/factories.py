@@ -19,6 +19,7 @@ from django.utils import timezone
 from evolution_core.spec import RunSpec
 from webapp.datasets.models import Dataset
 from webapp.networks.models import Network
+from webapp.networks.predictions import index_name, picture_name, predictions_name
 from webapp.runs.models import BaseFile, Run, RunEvent
 from webapp.teams.models import Membership, Team, User
 
@@ -320,3 +321,109 @@ def make_base(team: Team, kind: str = BaseFile.Kind.ONNX, **fields: Any) -> Base
         "summary": {"inputs": [3, 32, 32], "outputs": 24, "parameters": 271_117, "layers": 20},
     }
     return BaseFile.objects.create(team=team, kind=kind, **{**defaults, **fields})
+
+
+# --- detection --------------------------------------------------------------------------------
+
+JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
+PICTURES = 8
+
+
+def make_detection(dataset: Dataset, *, files: bool = True, **fields: Any) -> Run:
+    """A finished run on boxes: an ancestor and one offspring, chosen, with what both find in eight pictures."""
+    spec = RunSpec.from_json({"architecture": "tiny-yolov2", "width": 0.25, "generations": 1, "offspring": 1}).to_json()
+    run = make_run(dataset.team, dataset, spec=spec, name="Cells, smaller", **fields)
+    clock = timezone.now() - timedelta(minutes=10)
+    Run.objects.filter(pk=run.pk).update(state=Run.State.RUNNING, started_at=clock, generation=1)
+    figures = {"ancestor": (0.70, None, 0.68, 1_000_000), "1-1": (0.64, 0.41, 0.62, 200_000)}
+    networks = {}
+    for name, (validation, shock, test, parameters) in figures.items():
+        record = _detector_record(name, validation, shock, test, parameters)
+        networks[name] = make_network(
+            run,
+            name,
+            ("ancestor",) if name == "1-1" else (),
+            state=Network.State.MEASURED,
+            progress=1.0,
+            validation_accuracy=validation,
+            shock_accuracy=shock,
+            test_accuracy=test,
+            parameters=parameters,
+            macs=record["macs"],
+            bytes=record["bytes"],
+            latency_ms=record["latency_ms"],
+            ancestor_latency_ms=record["ancestor_latency_ms"],
+            record=record,
+            measured_at=clock,
+        )
+        brief = {key: record[key] for key in ("validation_map50", "parameters", "latency_ms")}
+        add_events(run, networks[name], [("measured", brief)], clock, clock)
+        if files:
+            write_file(networks[name])
+    if files:
+        write_predictions(run)
+    Run.objects.filter(pk=run.pk).update(state=Run.State.FINISHED, chosen=networks["1-1"], finished_at=clock)
+    run.refresh_from_db()
+    return run
+
+
+def _detector_record(name: str, validation: float, shock: float | None, test: float, parameters: int) -> dict[str, Any]:
+    return {
+        "id": name,
+        "status": "measured",
+        "metric": "map50",
+        "parents": ["ancestor"] if name == "1-1" else [],
+        "validation_map50": validation,
+        "shock_map50": shock,
+        "test_map50": test,
+        "metrics": {
+            "map50": validation,
+            "map": validation / 2,
+            "precision": 0.8,
+            "recall": 0.75,
+            "map50/red": validation + 0.07,
+            "map50/white": validation - 0.07,
+        },
+        "parameters": parameters,
+        "living_synapses": parameters,
+        "macs": parameters * 60,
+        "bytes": parameters * 4,
+        "latency_ms": parameters / 100_000 + 4,
+        "ancestor_latency_ms": 14.0,
+        "whole_latency_ms": parameters / 100_000 + 7,
+        "ancestor_whole_latency_ms": 17.0,
+        "file": f"{name}.safetensors",
+        "layers": [],
+        "clusters": {"conv1": 8 if name == "ancestor" else 4},
+    }
+
+
+def write_predictions(run: Run) -> None:
+    """Eight pictures, each with one true box; both networks find it, but the offspring misses in the last picture and
+    sees something that is not there in picture 5."""
+    truths = [[number % 2, 0.1, 0.2, 0.3, 0.5] for number in range(PICTURES)]
+    pictures = [
+        {"file": f"cells/{number:03}.jpg", "width": 400, "height": 300, "truths": [truths[number]]}
+        for number in range(PICTURES)
+    ]
+    _put(index_name(run.pk), json.dumps({"classes": ["red", "white"], "pictures": pictures}).encode())
+    for number in range(PICTURES):
+        _put(picture_name(run.pk, number), JPEG)
+    for network in run.networks.all():
+        images = []
+        for number, truth in enumerate(truths):
+            image: dict[str, Any] = {"found": [[*truth, 0.9], [0, 0.6, 0.6, 0.7, 0.7, 0.1]]}
+            image |= {"hits": 1, "sure": 1, "loss": 0.0}
+            if network.name == "1-1" and number == PICTURES - 1:
+                image = {"found": [], "hits": 0, "sure": 0, "loss": 1.0}
+            elif network.name == "1-1" and number == 5:
+                image = {"found": [[*truth, 0.9], [1, 0.5, 0.5, 0.9, 0.9, 0.4]], "hits": 1, "sure": 2, "loss": 0.3333}
+            images.append(image)
+        content = json.dumps({"network": network.name, "images": images}).encode()
+        name = _put(predictions_name(run.pk, network.name), content)
+        Network.objects.filter(pk=network.pk).update(predictions=name)
+
+
+def _put(name: str, content: bytes) -> str:
+    default_storage.delete(name)
+    return default_storage.save(name, ContentFile(content))

@@ -257,7 +257,7 @@ def test_presets_fill_the_fields_with_a_link_alone(client_of: Any, ada: Any, dat
     chosen = next(item for item in response.context["presets"] if item["on"])
     assert chosen["preset"].name == name
     # what the script types into the fields is what the link would have filled
-    values = json.loads(chosen["values_json"])
+    values = json.loads(chosen["values"]["classification"])
     assert all(form[field].value() == value for field, value in values.items())
 
 

@@ -284,7 +284,7 @@ def test_the_log_is_paged_by_number(client_of: Any, ada: Any, run: Run) -> None:
     [
         ("refused", {"reason": "outputs differ"}, "3-1 is refused: outputs differ."),
         ("shock", {"accuracy": 0.875}, "3-1: 87.5 % right after the cut, before any training (the shock)."),
-        ("shock", {"map50": 0.5}, "3-1: 50.0 % right after the cut, before any training (the shock)."),
+        ("shock", {"map50": 0.5}, "3-1: 50.0 % mAP@.5 right after the cut, before any training (the shock)."),
         ("measured", {"validation_accuracy": 0.9}, "3-1 is measured: 90.0 %."),
         ("born", {"parents": ["2-1", "2-2"]}, "3-1 is born to 2-1 and 2-2."),
         ("gestation", {"stress": ["death-list", "pressure"]}, "3-1: gestation begins under death list and pressure."),

@@ -24,6 +24,7 @@ class RunUrls:
         "network": "networks:detail",  # + name
         "download": "networks:download",  # + name, kind
         "export": "networks:export",  # + name; POST
+        "picture": "networks:picture",  # + number
         "cancel": "runs:cancel",  # POST
         "clone": "runs:clone",
     }
@@ -53,5 +54,5 @@ class RunUrls:
 
     def plain(self) -> dict[str, str]:
         """All that take no network, for templates."""
-        names = [name for name in self.ROUTES if name not in {"network", "download", "export"}]
+        names = [name for name in self.ROUTES if name not in {"network", "download", "export", "picture"}]
         return {name: self.get(name) for name in names} | {"share": self.share}

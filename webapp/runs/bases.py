@@ -14,7 +14,8 @@ from webapp.runs.models import BaseFile
 from webapp.teams.models import Team
 from webapp.uploads import sha256_of
 
-# An ONNX file starts with protobuf's key of ir_version; a safetensors file with its header's length and a brace.
+# An ONNX file starts with protobuf's key of ir_version; a safetensors file with its header's length and a brace;
+# Darknet's weights with two small numbers, their version.
 _ONNX_START = b"\x08"
 
 
@@ -68,9 +69,14 @@ def _check(file: UploadedFile, kind: str) -> None:
     file.seek(0)
     if kind == BaseFile.Kind.ONNX and not start.startswith(_ONNX_START):
         raise BaseFileError("This is not an ONNX file.")
+    if kind == BaseFile.Kind.WEIGHTS and plain_name(file.name or "").lower().endswith(BaseFile.DARKNET):
+        if len(start) < 8 or int.from_bytes(start[:4], "little") > 99 or int.from_bytes(start[4:8], "little") > 99:
+            raise BaseFileError("This is not a file of Darknet weights.")
+        return
     if kind == BaseFile.Kind.WEIGHTS and (len(start) < 9 or start[8:9] != b"{"):
         raise BaseFileError(
-            "This is not a safetensors file. Pickled weights (.pt, .pth) are never opened; save as safetensors."
+            "This is not a safetensors file (nor Darknet's .weights). Pickled weights (.pt, .pth) are never opened; "
+            "save as safetensors."
         )
 
 

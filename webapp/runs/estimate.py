@@ -11,6 +11,7 @@ from webapp.teams.models import Team
 from .models import Run
 from .templatetags.figures import duration
 
+_PARTS = ("train", "validation", "test")
 _TEST_SHARE = 0.15  # carved off first when the data have no test part of their own
 
 
@@ -64,6 +65,9 @@ def training_images(spec: RunSpec, dataset: Dataset | None) -> int:
     test = sum(int(c.get("test") or 0) for c in classes)
     if not test:
         train = round(train * (1 - _TEST_SHARE))
+    if dataset.task == "detection" and train + test:  # boxes were counted: images are shared out alike
+        images = int((dataset.report or {}).get("images") or 0)
+        train = round(images * train / sum(sum(int(c.get(p) or 0) for p in _PARTS) for c in classes))
     if spec.limit is not None:
         train = min(train, spec.limit)
     return round(train * (1 - spec.validation_share))

@@ -14,11 +14,12 @@ from evolution_core.spec.catalogue import SCHEDULES, Part
 
 from . import form_parts
 from .form_fields import bounds
-from .forms import BASES, DEFAULTS, RunForm
+from .forms import BASES, DEFAULTS, OWN_TASK, RunForm
 from .models import BaseFile
 
 # Cards of their own at the top; the other basic settings follow in this order.
-_APART = {"architecture", "own", "weights"}
+_APART = {"architecture", "own", "weights", "input_size", "width"}
+_SIZES = ("input_size", "width")  # beside the base network, whose size they set
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ def basic_inputs(form: RunForm) -> list[Input]:
     names = [name for name, setting in SETTINGS.items() if setting.basic and name not in _APART]
     names.sort(key=lambda name: name == "seed")  # what few people change stands last
     return [_input(form, name, SETTINGS[name]) for name in names]
+
+
+def size_inputs(form: RunForm) -> list[Input]:
+    """How large images and base network are."""
+    return [_input(form, name, SETTINGS[name]) for name in _SIZES]
 
 
 def more_sections(form: RunForm) -> list[Section]:
@@ -168,7 +174,7 @@ def cards(form: RunForm) -> Iterator[Card]:
         "Your own network",
         "A trained network that you bring as an ONNX file. What cannot be evolved is refused at once, by name.",
         "https://onnx.ai/onnx/operators/",
-        "",
+        OWN_TASK,
         _is_chosen(bound, catalogue.OWN),
     )
 
@@ -187,6 +193,7 @@ def context(form: RunForm) -> dict[str, Any]:
         "form": form,
         "cards": list(cards(form)),
         "basic": basic_inputs(form),
+        "sizes": size_inputs(form),
         "stress": stress_options(form),
         "environments": environment_options(form),
         "sections": sections,

@@ -20,7 +20,7 @@ from . import bases, form_layout
 from .estimate import Estimate, estimate
 from .forms import DEFAULTS, RunForm, typed_spec
 from .models import BaseFile, Run
-from .presets import PRESETS
+from .presets import PRESETS, TASK_DEFAULTS
 
 
 @require_http_methods(["GET", "POST"])
@@ -30,7 +30,9 @@ def new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _submitted(request, None)
     preset = PRESETS.get(request.GET.get("preset", ""))
-    initial = typed_spec(preset.spec if preset else DEFAULTS) | {"dataset": _first_dataset(request)}
+    chosen = _first_dataset(request)
+    spec = (preset or PRESETS["balanced"]).spec_for(chosen.task if chosen else "classification")
+    initial = typed_spec(spec) | {"dataset": chosen.pk if chosen else None}
     for name in ("own", "weights"):
         initial[name] = request.GET.get(name, "")
     name = preset.name if preset else "balanced"  # which is the defaults
@@ -94,7 +96,12 @@ def _page(
     request: HttpRequest, form: RunForm, *, origin: Run | None = None, preset: str = "", status: int = 200
 ) -> HttpResponse:
     filled = [
-        {"preset": p, "values_json": json.dumps(_fillings(p.name)), "on": p.name == preset} for p in PRESETS.values()
+        {
+            "preset": p,
+            "values": {task: json.dumps(_fillings(p.name, task)) for task in TASK_DEFAULTS},
+            "on": p.name == preset,
+        }
+        for p in PRESETS.values()
     ]
     context = form_layout.context(form) | {
         "section": "runs",
@@ -106,19 +113,19 @@ def _page(
     return render(request, "runs/new.html", context, status=status)
 
 
-def _fillings(name: str) -> dict[str, Any]:
+def _fillings(name: str, task: str = "classification") -> dict[str, Any]:
     """What a preset types into the form: every setting, so that one preset undoes another; bases stay as they are."""
-    values = typed_spec(PRESETS[name].spec)
+    values = typed_spec(PRESETS[name].spec_for(task))
     return {key: value for key, value in values.items() if key not in ("architecture", "own", "weights", "seed")}
 
 
-def _first_dataset(request: HttpRequest) -> Any:
+def _first_dataset(request: HttpRequest) -> Dataset | None:
     """The data set named in the address if it is the team's and ready; else the latest that is."""
     ready = Dataset.objects.filter(team=request.team, state=Dataset.State.READY)  # type: ignore[attr-defined]
     wanted = request.GET.get("dataset", "")
-    if wanted.isascii() and wanted.isdigit() and ready.filter(pk=int(wanted)).exists():
-        return int(wanted)
-    return ready.values_list("pk", flat=True).first()
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 and ready.filter(pk=int(wanted)).exists():
+        return ready.get(pk=int(wanted))
+    return ready.first()
 
 
 def _estimate(request: HttpRequest, form: RunForm) -> Estimate | None:

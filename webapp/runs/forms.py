@@ -16,6 +16,7 @@ from .form_fields import sentence, setting_field, typed
 from .models import BaseFile
 
 DEFAULTS = RunSpec()
+OWN_TASK = "classification"  # what networks that a team brings can be evolved for
 BASES = {"own": BaseFile.Kind.ONNX, "weights": BaseFile.Kind.WEIGHTS}  # settings whose value is a file's sha256
 
 
@@ -62,7 +63,7 @@ class RunForm(forms.Form):
     weights_file = forms.FileField(
         required=False,
         label="Add weights",
-        widget=forms.ClearableFileInput(attrs={"class": "form-control", "accept": ".safetensors"}),
+        widget=forms.ClearableFileInput(attrs={"class": "form-control", "accept": ".safetensors,.weights"}),
     )
 
     spec: RunSpec
@@ -119,7 +120,11 @@ class RunForm(forms.Form):
     def _check_dataset(self, dataset: Dataset | None) -> None:
         """What can be known before any training: the task fits, and images survive the network's strides."""
         card = catalogue.ARCHITECTURES.get(self.spec.architecture)
-        if dataset is None or card is None:
+        if dataset is None:
+            return
+        if card is None:
+            if dataset.task != OWN_TASK:
+                self.add_error("architecture", f"Own networks are for {OWN_TASK}; these data are for {dataset.task}.")
             return
         if card.task != dataset.task:
             self.add_error("architecture", f"{card.label} is for {card.task}; these data are for {dataset.task}.")

@@ -90,11 +90,14 @@ class RunEvent(models.Model):
 
 def base_file_path(instance: BaseFile, filename: str) -> str:
     """Storage names are ours: the content's hash, and an ending by kind. Nothing of a client's name is used."""
-    return f"bases/{instance.team_id}/{instance.sha256}{BaseFile.ENDINGS[BaseFile.Kind(instance.kind)]}"
+    ending = BaseFile.ENDINGS[BaseFile.Kind(instance.kind)]
+    if instance.is_darknet:
+        ending = BaseFile.DARKNET  # the engine tells the two formats of weights apart by it
+    return f"bases/{instance.team_id}/{instance.sha256}{ending}"
 
 
 class BaseFile(models.Model):
-    """A network (ONNX) or trained weights (safetensors) that a team brought, to start runs from.
+    """A network (ONNX) or trained weights (safetensors, or Darknet's own format) that a team brought, to start from.
 
     `spec.own` and `spec.weights` hold its sha256. A worker looks into it by `workers.inspect_base(base_file_id)`:
     state uploaded -> inspecting -> ready (`summary` filled) | refused (`message` names the operator or tensor)
@@ -103,7 +106,7 @@ class BaseFile(models.Model):
 
     class Kind(models.TextChoices):
         ONNX = "onnx", "Own network (ONNX)"
-        WEIGHTS = "safetensors", "Own weights (safetensors)"
+        WEIGHTS = "safetensors", "Own weights (safetensors or Darknet)"
 
     class State(models.TextChoices):
         UPLOADED = "uploaded", "Waiting for inspection"
@@ -112,6 +115,7 @@ class BaseFile(models.Model):
         REFUSED = "refused", "Refused"
         ERRORED = "errored", "Inspection failed"
 
+    DARKNET = ".weights"
     ENDINGS = {Kind.ONNX: ".onnx", Kind.WEIGHTS: ".safetensors"}
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="base_files")
@@ -136,6 +140,11 @@ class BaseFile(models.Model):
 
     def __str__(self) -> str:
         return self.original_name
+
+    @property
+    def is_darknet(self) -> bool:
+        """Weights in Darknet's own format, which has no signature: the name that it was brought under says so."""
+        return self.kind == self.Kind.WEIGHTS and self.original_name.lower().endswith(self.DARKNET)
 
     @property
     def is_settled(self) -> bool:

@@ -14,7 +14,7 @@ from .form_fields import typed
 from .layout import HEIGHTS
 from .models import Run, RunEvent
 from .sentences import QUIET, sentence
-from .snapshot import COSTS, Lineage, Snapshot, metric_label, spec_value
+from .snapshot import COSTS, Lineage, Snapshot, metric_label, metric_title, spec_value
 from .status import status_of
 
 ROWS = 100  # of networks shown at once; the rest by a link
@@ -82,6 +82,7 @@ def run_context(run: Run, urls: RunUrls, query: Mapping[str, str] | None = None)
         "readonly": urls.readonly,
         "view": view,
         "metric": metric_label(run),
+        "detection": run.dataset.task == "detection",
         "status": status_of(run, lineage),
         "answer": answer(run, lineage, urls, view),
         "drop_words": points_words(lineage.max_drop if view.drop is None else view.drop),
@@ -130,7 +131,8 @@ def _why(run: Run, view: View, network: Snapshot, within: bool, drop: float) -> 
         return f"chosen by {catalogue.SELECTIONS[selection].label}"
     if within:
         return f"the smallest within {points}"
-    return f"the most accurate offspring; none is within {points}"
+    best = "the offspring of the highest mAP@.5" if run.dataset.task == "detection" else "the most accurate offspring"
+    return f"{best}; none is within {points}"
 
 
 def points_words(drop: float) -> str:
@@ -175,10 +177,9 @@ def _sorted(networks: list[Snapshot], sort: str) -> list[Snapshot]:
 
 def columns(run: Run, view: View) -> list[dict[str, str]]:
     """Headings that sort: a click sorts downwards first where more is better, upwards where less is."""
-    metric = metric_label(run)
     labels = {
         "name": "Network",
-        "accuracy": metric[:1].upper() + metric[1:],
+        "accuracy": metric_title(run),
         "shock": "Shock",
         "parameters": "Parameters",
         "macs": "Multiply-adds",

@@ -37,7 +37,7 @@ def _accuracy(data: Data, *prefixes: str) -> str:
         for name in ("accuracy", "map50"):
             value = data.get(f"{prefix}{name}")
             if isinstance(value, (int, float)):
-                return percent(value)
+                return percent(value) if name == "accuracy" else f"{percent(value)} mAP@.5"
     return ""
 
 

@@ -193,6 +193,11 @@ def metric_label(run: Run) -> str:
     return "mAP@.5" if run.dataset.task == "detection" else "accuracy"
 
 
+def metric_title(run: Run) -> str:
+    """The same at the beginning of a line; the name of an abbreviation keeps its small letters."""
+    return "mAP@.5" if run.dataset.task == "detection" else "Accuracy"
+
+
 def spec_value(run: Run, name: str, default: Any) -> Any:
     """A field of the stored spec. Tolerant: a page must open even if an old spec no longer reads."""
     value = run.spec.get(name) if isinstance(run.spec, dict) else None

@@ -4,6 +4,10 @@ import { waitForBase } from "./bases.js";
 
 const form = document.getElementById("run-form");
 
+const dataset = form.querySelector("[name=dataset]");
+const task = () => dataset?.selectedOptions[0]?.dataset.task;
+const valuesOf = (preset, name) => JSON.parse(preset.getAttribute(`data-values-${name ?? "classification"}`) ?? "{}");
+
 function fill(name, value) {
   const fields = form.querySelectorAll(`[name="${CSS.escape(name)}"]`);
   for (const field of fields) {
@@ -29,7 +33,7 @@ form.addEventListener("click", (event) => {
   if (!preset || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   restoreParts();
-  for (const [name, value] of Object.entries(JSON.parse(preset.dataset.values))) fill(name, value);
+  for (const [name, value] of Object.entries(valuesOf(preset, task()))) fill(name, value);
   for (const other of form.querySelectorAll("[data-preset]")) other.removeAttribute("aria-current");
   preset.setAttribute("aria-current", "true");
   form.dispatchEvent(new Event("preset"));
@@ -40,17 +44,34 @@ form.addEventListener("click", (event) => {
 for (const invalid of form.querySelectorAll("[aria-invalid='true'], .errorlist")) invalid.closest("details")?.setAttribute("open", "");
 form.querySelector("[aria-invalid='true']")?.focus();
 
-// Base networks of another task than the data's cannot be chosen.
-const dataset = form.querySelector("[name=dataset]");
+// Only base networks of the data's task are offered.
 function fitTask() {
-  const task = dataset?.selectedOptions[0]?.dataset.task;
+  const wanted = task();
   for (const choice of form.querySelectorAll(".choice[data-task]")) {
-    const fits = !task || choice.dataset.task === task;
-    choice.classList.toggle("unfit", !fits);
-    choice.querySelector("input[type=radio]").disabled = !fits;
+    choice.hidden = Boolean(wanted) && choice.dataset.task !== wanted;
+    choice.querySelector("input[type=radio]").disabled = choice.hidden;
   }
+  for (const hint of form.querySelectorAll("[data-for-task]")) hint.hidden = hint.dataset.forTask !== wanted;
+  form.elements.input_size.step = wanted === "detection" ? 32 : 1;
+  form.elements.input_size.min = wanted === "detection" ? 64 : 8;
 }
-dataset?.addEventListener("change", fitTask);
+
+// Data of another task: what the two tasks' defaults differ in is filled anew, the rest stays as it was typed.
+let before = task();
+dataset?.addEventListener("change", () => {
+  fitTask();
+  const preset = form.querySelector("[data-preset][aria-current]") ?? form.querySelector("[data-preset=balanced]");
+  if (task() && task() !== before) {
+    const old = before ? valuesOf(preset, before) : {};
+    for (const [name, value] of Object.entries(valuesOf(preset, task()))) {
+      if (JSON.stringify(value) !== JSON.stringify(old[name])) fill(name, value);
+    }
+    const fitting = [...form.querySelectorAll(".choice[data-task]:not([hidden]) > input[type=radio]")];
+    if (fitting.length && !fitting.some((input) => input.checked)) (fitting.find((input) => input.value === "tiny-yolov2") ?? fitting[0]).checked = true;
+    before = task();
+    form.dispatchEvent(new Event("preset"));
+  }
+});
 fitTask();
 
 // -- own networks and weights: sent as soon as they are chosen, and watched until they are ready
