@@ -1,4 +1,5 @@
-"""The ONNX form of a measured network, made for download."""
+"""What is made of a measured network for people: its ONNX form, and of a detector a form that puts out boxes and what
+it finds in validation pictures."""
 
 from __future__ import annotations
 
@@ -12,15 +13,16 @@ from django.db.models import F
 
 from evolution_core.spec import EustressError
 from webapp.networks.models import Network
-from workers import materials, pace
+from workers import materials, pace, predictions
 from workers.claims import patiently
 
+SOURCE = "network.safetensors"
 log = logging.getLogger(__name__)
 
 
 def export_onnx(network_id: int) -> None:
     """Export a network whose ONNX form was requested, unless another process is at it (the sweeper may ask again)."""
-    network = Network.objects.select_related("run").filter(pk=network_id).first()
+    network = Network.objects.select_related("run__dataset").filter(pk=network_id).first()
     if network is None:
         return
     with suppress(materials.InUse), materials.alone(materials.run_folder(network.run), f"{network.name}.onnx"):
@@ -39,6 +41,7 @@ def _export_alone(network: Network) -> None:
     with TemporaryDirectory(dir=settings.WORK_ROOT, prefix="onnx-") as folder:
         try:
             path = _export(network, Path(folder))
+            more = _for_boxes(network, Path(folder)) if network.run.dataset.task == "detection" else {}
         except EustressError as refusal:
             _settle(network.pk, onnx_state=Network.OnnxState.FAILED, onnx_message=str(refusal))
         except Exception:
@@ -48,7 +51,8 @@ def _export_alone(network: Network) -> None:
         else:
             stored = materials.store(path, f"runs/{network.run_id}/{network.name}.onnx")
             digest = materials.sha256(path)
-            _settle(network.pk, onnx_state=Network.OnnxState.READY, onnx=stored, onnx_sha256=digest, onnx_message="")
+            ready = {"onnx_state": Network.OnnxState.READY, "onnx_message": ""}
+            _settle(network.pk, **ready, onnx=stored, onnx_sha256=digest, **more)
 
 
 def _export(network: Network, folder: Path) -> Path:
@@ -56,11 +60,28 @@ def _export(network: Network, folder: Path) -> Path:
     from evolution_core.export import export_onnx as write_onnx
     from evolution_core.genome import load_network
 
-    source, target = folder / "network.safetensors", folder / "network.onnx"
+    source, target = folder / SOURCE, folder / "network.onnx"
     materials.copy_out(network.file, source)
     loaded = load_network(source)
     write_onnx(deployed(loaded.model, loaded.genome.final), loaded.genome, target)
     return target
+
+
+def _for_boxes(network: Network, folder: Path) -> dict[str, str]:
+    """A detector's fields: the form with decoding and suppression inside, and its predictions, if they can be made."""
+    from evolution_core.export import export_detector  # PyTorch: only where it is needed
+    from evolution_core.genome import load_network
+
+    loaded = load_network(folder / SOURCE)
+    target = folder / "network.nms.onnx"
+    export_detector(loaded.model, loaded.genome, target)
+    stored = materials.store(target, f"runs/{network.run_id}/{network.name}.nms.onnx")
+    fields = {"onnx_nms": stored, "onnx_nms_sha256": materials.sha256(target)}
+    try:
+        fields["predictions"] = predictions.keep(network, loaded)
+    except Exception:  # pictures to look at are worth less than the network's files
+        log.exception("What network %s finds could not be kept", network.pk)
+    return fields
 
 
 @patiently

@@ -81,7 +81,7 @@ def _step(run: Run) -> None:
 
 
 def _data_is_ready(run: Run) -> bool:
-    """Whether there is something to train on (data that need a yes wait for it); a set that will never do ends the run."""
+    """Whether there is something to train on. Data that need a yes wait for it; such as will never do end the run."""
     if run.dataset.state in (Dataset.State.REFUSED, Dataset.State.ERRORED):
         _end(run, Run.State.FAILED, f"The data set cannot be used. {run.dataset.message}".strip())
     return run.dataset.state == Dataset.State.READY

@@ -19,7 +19,7 @@ from webapp.networks import header
 from webapp.networks.models import Network
 
 CHUNK = 256 * 1024
-KINDS = {"safetensors": ".safetensors", "genome": ".genome.json", "onnx": ".onnx"}
+KINDS = {"safetensors": ".safetensors", "genome": ".genome.json", "onnx": ".onnx", "onnx-nms": ".nms.onnx"}
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,17 @@ def download_response(request: HttpRequest, network: Network, kind: str) -> Http
     """The file as an attachment. Raises Http404 where there is none; the caller has checked who asks."""
     if kind == "genome":
         return _genome(network)
-    field: FieldFile = {"safetensors": network.file, "onnx": network.onnx}.get(kind, network.file)
-    if kind not in KINDS or not field or (kind == "onnx" and network.onnx_state != Network.OnnxState.READY):
+    if kind not in KINDS:
+        raise Http404("There is no such file.")
+    fields: dict[str, tuple[FieldFile, str]] = {
+        "safetensors": (network.file, network.sha256),
+        "onnx": (network.onnx, network.onnx_sha256),
+        "onnx-nms": (network.onnx_nms, network.onnx_nms_sha256),
+    }
+    field, digest = fields[kind]
+    if not field or (kind != "safetensors" and network.onnx_state != Network.OnnxState.READY):
         raise Http404("There is no such file.")
     response = stored_file(request, field.storage, str(field.name))
-    digest = network.sha256 if kind == "safetensors" else network.onnx_sha256
     if digest:
         response["ETag"] = f'"{digest}"'
     return _attached(response, file_name(network, kind))

@@ -55,6 +55,10 @@ class Network(models.Model):
     onnx_state = models.CharField(max_length=10, choices=OnnxState.choices, default=OnnxState.NONE, blank=True)
     onnx = models.FileField(max_length=255, blank=True)
     onnx_sha256 = models.CharField(max_length=64, blank=True)
+    # a detector's form with decoding and suppression inside, made together with the other
+    onnx_nms = models.FileField(max_length=255, blank=True)
+    onnx_nms_sha256 = models.CharField(max_length=64, blank=True)
+    predictions = models.FileField(max_length=255, blank=True)  # a detector's: JSON, see webapp/networks/predictions.py
     onnx_message = models.TextField(blank=True)  # why it could not be made, one sentence
 
     images_per_second = models.FloatField(null=True, blank=True)  # while living: the training's speed just now

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from webapp.networks import downloads, snippets
 from webapp.networks.downloads import Download
 from webapp.networks.models import Network
+from webapp.networks.predictions import predictions_context
 from webapp.runs.addresses import RunUrls
 from webapp.runs.models import RunEvent
 from webapp.runs.page import line
 from webapp.runs.sentences import QUIET
-from webapp.runs.snapshot import ANCESTOR, Lineage, Snapshot, metric_label
+from webapp.runs.snapshot import ANCESTOR, Lineage, Snapshot, metric_label, metric_title
 from webapp.runs.status import PHASES
 
 LINES = 30  # of the network's own log
 
 
-def network_context(network: Network, urls: RunUrls) -> dict[str, Any]:
+def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Context of `networks/_network.html`. `urls.readonly` hides what only members may do."""
     run = network.run
     lineage = Lineage.of(run)
@@ -31,11 +33,14 @@ def network_context(network: Network, urls: RunUrls) -> dict[str, Any]:
         "urls": urls.plain(),
         "readonly": urls.readonly,
         "metric": metric_label(run),
+        "metric_title": metric_title(run),
         "parents": _links(own.parents, lineage, urls),
         "children": _links([n.name for n in children], lineage, urls),
         "is_chosen": chosen is not None and chosen.name == network.name,
         "phase": PHASES.get(network.phase, network.phase),
-        "figures": figures(own, lineage),
+        "figures": figures(own, lineage) + detection_figures(record, _ancestor_record(network)),
+        "class_rows": class_rows(record, _ancestor_record(network)),
+        "predictions": predictions_context(network, urls, query or {}),
         "points": lineage.points(own),
         "masked": masked(network),
         "proof": record.get("proof") or None,
@@ -82,6 +87,10 @@ _ROWS = (
     ("Multiply-adds", "macs", "count", True),
     ("Size", "bytes", "size", True),
 )
+
+
+_CLASS = "map50/"
+_SURELY = "of detections surer than 25 % that overlap an object by half"
 
 
 def figures(own: Snapshot, lineage: Lineage) -> list[dict[str, Any]]:
@@ -136,6 +145,49 @@ def figures(own: Snapshot, lineage: Lineage) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+_DETECTION = (("mAP@.5:.95", "map", ""), ("Precision", "precision", _SURELY), ("Recall", "recall", _SURELY))
+
+
+def detection_figures(record: dict[str, Any], ancestor: dict[str, Any]) -> list[dict[str, Any]]:
+    """What else is measured of a detector, on validation, and its latency as a device feels it."""
+    metrics, before = record.get("metrics") or {}, ancestor.get("metrics") or {}
+    rows: list[dict[str, Any]] = []
+    if record.get("metric") != "map50":
+        return rows
+    for label, key, note in _DETECTION:
+        own, other = metrics.get(key), before.get(key)
+        if isinstance(own, (int, float)):
+            points = 100 * (own - other) if isinstance(other, (int, float)) else None
+            rows.append(
+                {"label": label, "kind": "share", "own": own, "ancestor": other, "points": points, "note": note}
+            )
+    whole, slow = record.get("whole_latency_ms"), record.get("ancestor_whole_latency_ms")
+    if whole:
+        rows.append(
+            {
+                "label": "Latency with decoding and suppression",
+                "kind": "milliseconds",
+                "own": whole,
+                "ancestor": slow,
+                "ratio": slow / whole if slow else None,
+                "note": "all that a device computes, on one validation image",
+            }
+        )
+    return rows
+
+
+def class_rows(record: dict[str, Any], ancestor: dict[str, Any]) -> list[dict[str, Any]]:
+    """A detector's mAP@.5 by class, with the ancestor's beside it; [] for other networks."""
+    metrics, before = record.get("metrics") or {}, ancestor.get("metrics") or {}
+    rows = []
+    for key, own in metrics.items():
+        if key.startswith(_CLASS) and isinstance(own, (int, float)):
+            other = before.get(key)
+            points = 100 * (own - other) if isinstance(other, (int, float)) else None
+            rows.append({"name": key.removeprefix(_CLASS), "own": own, "ancestor": other, "points": points})
+    return rows[:200]
 
 
 def layer_rows(network: Network, ancestor: dict[str, Any]) -> list[dict[str, Any]]:
@@ -197,13 +249,15 @@ def offered(network: Network, urls: RunUrls) -> list[Download]:
         Download(
             "onnx",
             "ONNX",
-            "Runs in ONNX Runtime, in browsers and on devices.",
+            "Runs in ONNX Runtime, in browsers and on devices."
+            + (" Puts out the map; its boxes are yours to decode." if network.run.dataset.task == "detection" else ""),
             urls.download(network.name, "onnx") if ready else "",
             downloads.stored_size(network.onnx) if ready else None,
             network.onnx_sha256 if ready else "",
             network.onnx_state,
             network.onnx_message,
         ),
+        *_with_boxes(network, urls, ready),
         Download(
             "genome",
             "Genome",
@@ -213,9 +267,30 @@ def offered(network: Network, urls: RunUrls) -> list[Download]:
     ]
 
 
+def _with_boxes(network: Network, urls: RunUrls, ready: bool) -> list[Download]:
+    """A detector's form with decoding and suppression inside."""
+    if network.run.dataset.task != "detection":
+        return []
+    made = ready and bool(network.onnx_nms)
+    return [
+        Download(
+            "onnx-nms",
+            "ONNX with boxes",
+            "Decoding and suppression are inside: puts out boxes in pixels, scores and classes, the surest first.",
+            urls.download(network.name, "onnx-nms") if made else "",
+            downloads.stored_size(network.onnx_nms) if made else None,
+            network.onnx_nms_sha256 if made else "",
+            network.onnx_state,
+            network.onnx_message,
+        )
+    ]
+
+
 def snippets_of(network: Network) -> list[dict[str, str]]:
     if not network.file:
         return []
+    if network.run.dataset.task == "detection":
+        return _detector_snippets(network)
     torch = {
         "id": "snippet-torch",
         "label": "With evolution_core (safetensors)",
@@ -223,3 +298,17 @@ def snippets_of(network: Network) -> list[dict[str, str]]:
     }
     onnx = {"id": "snippet-onnx", "label": "With ONNX Runtime (ONNX)", "code": snippets.onnx_snippet(network)}
     return [torch, onnx]
+
+
+def _detector_snippets(network: Network) -> list[dict[str, str]]:
+    onnx = {
+        "id": "snippet-onnx",
+        "label": "With ONNX Runtime (ONNX with boxes)",
+        "code": snippets.boxes_snippet(network),
+    }
+    torch = {
+        "id": "snippet-torch",
+        "label": "With evolution_core (safetensors)",
+        "code": snippets.detector_snippet(network),
+    }
+    return [onnx, torch]

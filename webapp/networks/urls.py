@@ -10,5 +10,6 @@ app_name = "networks"
 urlpatterns = [
     path("runs/<int:pk>/networks/<slug:name>/", views.detail, name="detail"),
     path("runs/<int:pk>/networks/<slug:name>/export/", views.export, name="export"),
+    path("runs/<int:pk>/pictures/<int:number>.jpg", views.picture, name="picture"),
     path("runs/<int:pk>/networks/<slug:name>/<slug:kind>", views.download, name="download"),
 ]

@@ -11,7 +11,9 @@ from webapp.dispatch import dispatch
 from webapp.networks.downloads import download_response
 from webapp.networks.models import Network
 from webapp.networks.page import network_context
+from webapp.networks.predictions import picture_response
 from webapp.runs.addresses import RunUrls
+from webapp.runs.models import Run
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 
 
@@ -19,7 +21,7 @@ from webapp.teams.access import editor_required, get_object_or_404, team_require
 @team_required
 def detail(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     network = _network(request, pk, name)
-    context = network_context(network, RunUrls(network.run))
+    context = network_context(network, RunUrls(network.run), request.GET.dict())
     template = "networks/_network.html" if request.GET.get("part") == "live" else "networks/detail.html"
     return render(request, template, {**context, "section": "runs"})
 
@@ -28,6 +30,13 @@ def detail(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 @team_required
 def download(request: HttpRequest, pk: int, name: str, kind: str) -> HttpResponseBase:
     return download_response(request, _network(request, pk, name), kind)
+
+
+@require_safe
+@team_required
+def picture(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """One of the run's validation pictures."""
+    return picture_response(get_object_or_404(request, Run, pk=pk), number)
 
 
 @require_POST

@@ -18,6 +18,7 @@ from webapp.live.reading import release_connections
 from webapp.networks.downloads import download_response
 from webapp.networks.models import Network
 from webapp.networks.page import network_context
+from webapp.networks.predictions import picture_response
 from webapp.runs import page
 from webapp.runs.chart import chart_data
 from webapp.runs.views import lineage_response, log_context
@@ -119,9 +120,14 @@ def events_json(request: HttpRequest, link: ShareLink) -> JsonResponse:
 
 @shared
 def network(request: HttpRequest, link: ShareLink, name: str) -> HttpResponse:
-    context = network_context(_network(link, name), SharedUrls(link))
+    context = network_context(_network(link, name), SharedUrls(link), request.GET.dict())
     template = "networks/_network.html" if request.GET.get("part") == "live" else "sharing/network.html"
     return render(request, template, context)
+
+
+@shared
+def picture(request: HttpRequest, link: ShareLink, number: int) -> HttpResponse:
+    return picture_response(link.run, number)
 
 
 @shared

@@ -20,5 +20,6 @@ urlpatterns = [
     path("s/<str:token>/events", doors.events, name="events"),
     path("s/<str:token>/events.json", doors.events_json, name="events_json"),
     path("s/<str:token>/networks/<slug:name>/", doors.network, name="network"),
+    path("s/<str:token>/pictures/<int:number>.jpg", doors.picture, name="picture"),
     path("s/<str:token>/networks/<slug:name>/<slug:kind>", doors.download, name="download"),
 ]
