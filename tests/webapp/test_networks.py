@@ -19,6 +19,7 @@ from webapp.networks.downloads import CHUNK
 from webapp.networks.models import Network
 from webapp.networks.snippets import onnx_snippet, torch_snippet
 from webapp.runs.models import Run
+from webapp.runs.templatetags import figures
 
 
 @pytest.fixture
@@ -290,3 +291,25 @@ def test_the_snippets_load_what_was_taken_away(
     first, second = capsys.readouterr().out.split()
     assert first == second
     assert first in {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "kind", "said"),
+    [
+        (5.5, "count", "5.5× fewer"),
+        (2.0, "size", "2.0× smaller"),
+        (0.8, "milliseconds", "1.2× slower"),
+        (0.5, "size", "2.0× larger"),
+        (1.02, "milliseconds", "the same"),
+        (0.98, "count", "the same"),
+    ],
+)
+def test_what_is_slower_or_larger_than_its_ancestor_is_called_so(ratio: float, kind: str, said: str) -> None:
+    assert figures.compared(ratio, kind) == said
+
+
+def test_the_page_of_a_slower_network_says_slower(client_of: Any, ada: Any, chosen: Network) -> None:
+    Network.objects.filter(pk=chosen.pk).update(latency_ms=2.0, ancestor_latency_ms=1.0)
+    page = client_of(ada).get(f"/runs/{chosen.run_id}/networks/{chosen.name}/").content.decode()
+    assert "2.0× slower" in page
+    assert "0.5×" not in page

@@ -63,6 +63,18 @@ def times(value: float | None) -> str:
     return f"{float(value):.1f}×" if float(value) < 99.95 else f"{float(value):.0f}×"
 
 
+_COMPARED = {"milliseconds": ("faster", "slower"), "size": ("smaller", "larger"), "count": ("fewer", "more")}
+
+
+@register.filter
+def compared(ratio: float, kind: str) -> str:
+    """An ancestor's figure over a network's own: 5.5 -> "5.5× fewer", 0.5 -> "2.0× more", 1.01 -> "the same"."""
+    better, worse = _COMPARED[kind]
+    if times(ratio) == times(1) or times(1 / ratio) == times(1):
+        return "the same"
+    return f"{times(ratio)} {better}" if ratio > 1 else f"{times(1 / ratio)} {worse}"
+
+
 @register.filter
 def points(value: float | None) -> str:
     """Percentage points with a sign and a true minus: -0.8 -> "−0.8"."""
