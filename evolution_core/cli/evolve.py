@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from ..events import Event
 from ..spec import RunSpec, SpecError
 from .options import file_digest, given_settings, option_name, spec_from
 
@@ -33,12 +34,12 @@ class Request:
 
 def evolve_command(options: argparse.Namespace) -> int:
     request = _resumed(options) if options.resume else _new(options)
-    with _interruptible():
-        try:
-            return _evolve(request, quiet=options.quiet)
-        except KeyboardInterrupt:
-            print(f"\n{_farewell(request.out)}", file=sys.stderr)
-            return 130
+    try:
+        with Interrupts() as interrupts:
+            return _evolve(request, interrupts, quiet=options.quiet)
+    except KeyboardInterrupt:
+        print(f"\n{_farewell(request.out)}", file=sys.stderr)
+        return 130
 
 
 def _farewell(out: Path) -> str:
@@ -47,36 +48,65 @@ def _farewell(out: Path) -> str:
     return f"Interrupted; nothing is lost. Go on with: python -m evolution_core evolve --resume {shlex.quote(str(out))}"
 
 
-def _evolve(request: Request, *, quiet: bool) -> int:
-    from .. import lineage
+def _evolve(request: Request, interrupts: Interrupts, *, quiet: bool) -> int:
     from ..data import load
     from ..evolution import evolve
-    from .terminal import Progress, conclusion, table
 
-    data = load(request.data, spec=request.spec)
+    data = load(request.data, spec=request.spec, shape=_own_shape(request))
+    run = evolve(
+        request.spec,
+        data,
+        request.out,
+        own=request.own,
+        weights=request.weights,
+        threads=request.threads,
+        source=request.data,
+    )
+    ending = _follow(run, interrupts, quiet=quiet)
+    if not quiet:
+        print(_conclusion(request.out, ending))
+    return 0
+
+
+def _follow(run: Iterator[Event], interrupts: Interrupts, *, quiet: bool) -> dict[str, Any]:
+    """Show every event; how the run ended. Raises KeyboardInterrupt when asked to stop, with everything saved."""
+    from .terminal import Progress
+
     progress = Progress()
     ending: dict[str, Any] = {}
     try:
-        for event in evolve(
-            request.spec,
-            data,
-            request.out,
-            own=request.own,
-            weights=request.weights,
-            threads=request.threads,
-            source=request.data,
-        ):
-            if not quiet:
-                progress.show(event)
-            if event.kind == "finished":
-                ending = event.data
+        with contextlib.closing(cast(Generator[Event, None, None], run)), interrupts.between_events():
+            for event in run:
+                if not quiet:
+                    progress.show(event)
+                if event.kind == "finished":
+                    ending = event.data
+                interrupts.check()
     finally:
         if not quiet:
             progress.close()
-    if not quiet:
-        records = lineage.read_networks(request.out)
-        print(f"\n{table(records, ending.get('chosen'))}\n\n{conclusion(ending)}\n{request.out / 'lineage.json'}")
-    return 0
+    return ending
+
+
+def _conclusion(out: Path, ending: dict[str, Any]) -> str:
+    from .. import lineage
+    from .terminal import conclusion, table
+
+    records = lineage.read_networks(out)
+    return f"\n{table(records, ending.get('chosen'))}\n\n{conclusion(ending)}\n{out / 'lineage.json'}"
+
+
+def _own_shape(request: Request) -> tuple[int, int, int] | None:
+    """(channels, height, width) that an own network takes; None for a base network, which takes the data's."""
+    if request.own is None:
+        return None
+    from ..architectures.onnx_import import load_onnx
+
+    size = request.spec.input_size
+    shape = load_onnx(request.own, size=size).shape
+    if size is not None and shape[1:] != (size, size):
+        raise SpecError({"--input": f"{request.own.name} takes images of {shape[2]}x{shape[1]} and no others"})
+    return shape
 
 
 def _new(options: argparse.Namespace) -> Request:
@@ -154,19 +184,38 @@ def available_cores() -> int:
     return max(1, cores)
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM end the command as Ctrl-C does: cleanly, and saying how to go on."""
+class Interrupts:
+    """Ctrl-C and SIGTERM, as a context. While a run is followed the first of them waits for the next event, so that the
+    work under way is saved; a second one, or one at another time, stops at once."""
 
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+    def __init__(self) -> None:
+        self.patient, self.requested = False, False
+        self._before: dict[int, Any] = {}
 
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not in the main thread: signals are someone else's
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    def __enter__(self) -> Interrupts:
+        with contextlib.suppress(ValueError):  # not in the main thread: signals are someone else's
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: object) -> None:
+        if self.requested or not self.patient:
+            raise KeyboardInterrupt
+        self.requested = True
+
+    @contextlib.contextmanager
+    def between_events(self) -> Iterator[None]:
+        self.patient = True
+        try:
+            yield
+        finally:
+            self.patient = False
+
+    def check(self) -> None:
+        """Raises KeyboardInterrupt when one is waiting."""
+        if self.requested:
+            raise KeyboardInterrupt

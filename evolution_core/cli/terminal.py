@@ -104,12 +104,17 @@ def _sentence(event: Event) -> str:
         shape = "x".join(str(side) for side in about["shape"])
         return (
             f"{about['train']:,} training, {about['validation']:,} validation and {about['test']:,} test images "
-            f"of {shape} in {len(about['classes'])} classes; {data['threads']} threads"
+            f"of {shape} in {len(about['classes'])} classes; {data['threads']} "
+            + ("thread" if data["threads"] == 1 else "threads")
         )
     if event.kind == "generation":
         return "" if data["generation"] == 0 else f"generation {data['generation']} is complete"
     if event.kind == "drawn":
         return f"{name}  drawn: {data['doomed']:,} of {data['clusters']:,} clusters will die"
+    if event.kind == "note":
+        return f"{name}  {data['message']}"
+    if event.kind == "repaired":
+        return f"{name}  repaired: {len(data['layers'])} layers refitted on {data['images']} training images"
     if event.kind == "cut":
         effect = data.get("lrn_effect")
         more = f"; LRN's own effect {effect:.2g}" if effect else ""
