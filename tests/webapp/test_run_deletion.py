@@ -19,6 +19,7 @@ def ended(run):
     network.file = default_storage.save(f"runs/{run.pk}/ancestor.safetensors", ContentFile(b"weights"))
     network.onnx = default_storage.save(f"runs/{run.pk}/ancestor.onnx", ContentFile(b"onnx"))
     network.save()
+    default_storage.save(f"runs/{run.pk}/pictures/0.jpg", ContentFile(b"a picture of the team's"))
     run.record("finished")
     ShareLink.objects.create(run=run)
     Run.objects.create(team=run.team, dataset=run.dataset, name="Clone", spec=run.spec, cloned_from=run)

@@ -7,7 +7,6 @@ import contextlib
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from webapp.networks.models import Network
 from webapp.runs.models import Run
 
 
@@ -20,15 +19,17 @@ def delete_run(pk: int) -> bool:
         run = Run.objects.select_for_update().filter(pk=pk, state__in=Run.ENDED).first()
         if run is None:
             return False
-        files = Network.objects.filter(run=run).values_list("file", "onnx")
-        names = [name for pair in files for name in pair if name]
         run.delete()
-        transaction.on_commit(lambda: _delete_files(pk, names))
+        transaction.on_commit(lambda: _delete_folder(f"runs/{pk}"))
     return True
 
 
-def _delete_files(pk: int, names: list[str]) -> None:
-    for name in names:
-        default_storage.delete(name)
-    with contextlib.suppress(OSError, NotImplementedError):  # the folder, where the storage has folders
-        default_storage.delete(f"runs/{pk}")
+def _delete_folder(folder: str) -> None:
+    """Everything below a folder of the storage, whoever put it there, and where storage has folders, the folder."""
+    with contextlib.suppress(OSError, NotImplementedError):
+        folders, files = default_storage.listdir(folder)
+        for name in files:
+            default_storage.delete(f"{folder}/{name}")
+        for name in folders:
+            _delete_folder(f"{folder}/{name}")
+        default_storage.delete(folder)

@@ -74,6 +74,13 @@ dataset?.addEventListener("change", () => {
 });
 fitTask();
 
+const refusals = {
+  401: "you are signed out; sign in in another tab, then choose the file again",
+  403: "that was not allowed: your role may have changed, or the form is too old; reload the page",
+  413: "it is larger than this server takes",
+  507: "the server's disk has too little room for it",
+};
+
 // -- own networks and weights: sent as soon as they are chosen, and watched until they are ready
 for (const place of form.querySelectorAll("[data-base]")) {
   const input = place.querySelector("input[type=file]");
@@ -93,8 +100,8 @@ for (const place of form.querySelectorAll("[data-base]")) {
     input.value = ""; // it must not be sent a second time with the form
     try {
       const response = await fetch(place.dataset.add, { method: "POST", body, headers: { Accept: "application/json" } });
-      const answer = await response.json();
-      if (!response.ok) throw new Error(answer.error ?? "it could not be sent");
+      const answer = await response.json().catch(() => ({})); // a refusal before our view, or a proxy's, is a page
+      if (!response.ok) throw new Error(answer.error ?? refusals[response.status] ?? `the server answered ${response.status}; try again`);
       follow(line, `${place.dataset.add.replace(/add\/$/, "")}${answer.id}.json`);
     } catch (error) {
       line.className = "lost";
