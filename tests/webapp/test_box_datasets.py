@@ -97,3 +97,4 @@ def test_a_class_that_is_rare_among_boxes_is_told_as_such(client_of, vic, boxes)
     page = client_of(vic).get(f"/datasets/{boxes.pk}/").content.decode()
     assert "white only 3" in page
     assert "1,000 boxes" in page
+    assert "look apart at how well it finds the rare class" in page

@@ -60,7 +60,12 @@ def imbalance(bars: list[ClassBar], things: str = "images") -> str:
         return ""
     return (
         f"{largest.name} has {largest.images:,} {things} and {smallest.name} only {smallest.images}: "
-        "a network can look accurate while it never finds the rare class."
+        + (
+            "a network can look accurate while it never finds"
+            if things == "images"
+            else "look apart at how well it finds"
+        )
+        + " the rare class."
     )
 
 
@@ -112,6 +117,10 @@ def waiting(dataset: Dataset) -> dict[str, Any]:
     return {"title": "Waiting for a worker", "sentence": "It is taken up as soon as one is free."}
 
 
+def _last(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
+
+
 def context(dataset: Dataset) -> dict[str, Any]:
     """Everything that the page's changing part shows."""
     report = dataset.report
@@ -136,7 +145,9 @@ def context(dataset: Dataset) -> dict[str, Any]:
         "validation": sum(bar.validation for bar in bars),
         "problems": problems[:SHOWN_PROBLEMS],
         "more_problems": max(0, len(problems) - SHOWN_PROBLEMS),
-        "samples": list(enumerate(samples)),
+        "samples": [
+            (number, sample | {"name": _last(sample.get("name", ""))}) for number, sample in enumerate(samples)
+        ],
         "files": list(dataset.files.all()),
         "runs": list(dataset.runs.all()[:20]),
     }
