@@ -17,6 +17,7 @@ from webapp.runs.form_fields import bounds, plain
 from webapp.runs.forms import RunForm, typed_spec
 from webapp.runs.models import BaseFile, Run
 from webapp.runs.presets import PRESETS
+from webapp.runs.suggestions import suited
 
 ONNX = b"\x08\x08\x12\x04test" + bytes(32)
 NEW = "/runs/new/"
@@ -253,7 +254,7 @@ def test_presets_fill_the_fields_with_a_link_alone(client_of: Any, ada: Any, dat
     data = {field: form[field].value() for field in form.fields if not field.endswith("_file")}
     bound = RunForm(posted(data), team=form.team)
     assert bound.is_valid(), bound.errors
-    assert bound.spec == PRESETS[name].spec
+    assert bound.spec == suited(PRESETS[name].spec, dataset)
     chosen = next(item for item in response.context["presets"] if item["on"])
     assert chosen["preset"].name == name
     # what the script types into the fields is what the link would have filled

@@ -21,6 +21,7 @@ from .estimate import Estimate, estimate
 from .forms import DEFAULTS, RunForm, typed_spec
 from .models import BaseFile, Run
 from .presets import PRESETS, TASK_DEFAULTS
+from .suggestions import suited
 
 
 @require_http_methods(["GET", "POST"])
@@ -32,11 +33,12 @@ def new(request: HttpRequest) -> HttpResponse:
     preset = PRESETS.get(request.GET.get("preset", ""))
     chosen = _first_dataset(request)
     spec = (preset or PRESETS["balanced"]).spec_for(chosen.task if chosen else "classification")
-    initial = typed_spec(spec) | {"dataset": chosen.pk if chosen else None}
+    initial = typed_spec(suited(spec, chosen)) | {"dataset": chosen.pk if chosen else None}
     for name in ("own", "weights"):
         initial[name] = request.GET.get(name, "")
     name = preset.name if preset else "balanced"  # which is the defaults
-    return _page(request, RunForm(team=request.team, initial=initial), preset=name)  # type: ignore[attr-defined]
+    form = RunForm(team=request.team, initial=initial)  # type: ignore[attr-defined]
+    return _page(request, form, preset=name, chosen=chosen)
 
 
 @require_http_methods(["GET", "POST"])
@@ -93,12 +95,18 @@ def _take_files(request: HttpRequest, form: RunForm) -> None:
 
 
 def _page(
-    request: HttpRequest, form: RunForm, *, origin: Run | None = None, preset: str = "", status: int = 200
+    request: HttpRequest,
+    form: RunForm,
+    *,
+    origin: Run | None = None,
+    preset: str = "",
+    chosen: Dataset | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     filled = [
         {
             "preset": p,
-            "values": {task: json.dumps(_fillings(p.name, task)) for task in TASK_DEFAULTS},
+            "values": {task: json.dumps(_fillings(p.name, task, chosen)) for task in TASK_DEFAULTS},
             "on": p.name == preset,
         }
         for p in PRESETS.values()
@@ -107,15 +115,18 @@ def _page(
         "section": "runs",
         "origin": origin,
         "presets": filled,
+        "chosen": chosen,
         "estimate": _estimate(request, form),
         "no_data": not form.fields["dataset"].queryset.exists(),  # type: ignore[attr-defined]
     }
     return render(request, "runs/new.html", context, status=status)
 
 
-def _fillings(name: str, task: str = "classification") -> dict[str, Any]:
-    """What a preset types into the form: every setting, so that one preset undoes another; bases stay as they are."""
-    values = typed_spec(PRESETS[name].spec_for(task))
+def _fillings(name: str, task: str = "classification", dataset: Dataset | None = None) -> dict[str, Any]:
+    """What a preset types into the form: every setting, so that one preset undoes another; bases stay as they are.
+    With a data set of that task, what suits it."""
+    spec = PRESETS[name].spec_for(task)
+    values = typed_spec(suited(spec, dataset) if dataset is not None and dataset.task == task else spec)
     return {key: value for key, value in values.items() if key not in ("architecture", "own", "weights", "seed")}
 
 

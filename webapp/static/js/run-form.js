@@ -45,6 +45,7 @@ for (const invalid of form.querySelectorAll("[aria-invalid='true'], .errorlist")
 form.querySelector("[aria-invalid='true']")?.focus();
 
 // Only base networks of the data's task are offered.
+const usualSize = form.elements.input_size.placeholder;
 function fitTask() {
   const wanted = task();
   for (const choice of form.querySelectorAll(".choice[data-task]")) {
@@ -52,15 +53,23 @@ function fitTask() {
     choice.querySelector("input[type=radio]").disabled = choice.hidden;
   }
   for (const hint of form.querySelectorAll("[data-for-task]")) hint.hidden = hint.dataset.forTask !== wanted;
+  form.elements.input_size.placeholder = wanted === "detection" ? "224" : usualSize;
   form.elements.input_size.step = wanted === "detection" ? 32 : 1;
   form.elements.input_size.min = wanted === "detection" ? 64 : 8;
 }
 
 // Data of another task: what the two tasks' defaults differ in is filled anew, the rest stays as it was typed.
+// A form that nobody has typed in yet is simply asked for again, with what suits the other data.
 let before = task();
+let typed = Boolean(form.querySelector("[aria-invalid='true']"));
+form.addEventListener("input", (event) => { typed ||= event.target !== dataset; });
 dataset?.addEventListener("change", () => {
-  fitTask();
   const preset = form.querySelector("[data-preset][aria-current]") ?? form.querySelector("[data-preset=balanced]");
+  if (!typed && form.hasAttribute("data-fresh")) {
+    location.search = new URLSearchParams({ preset: preset.dataset.preset, dataset: dataset.value });
+    return;
+  }
+  fitTask();
   if (task() && task() !== before) {
     const old = before ? valuesOf(preset, before) : {};
     for (const [name, value] of Object.entries(valuesOf(preset, task()))) {

@@ -1,0 +1,42 @@
+"""What the data themselves suggest for the run form: a start that suits a few hundred photographs as well as MNIST.
+
+A preset says how long to train in epochs, but what a network learns from is steps: two epochs over 60,000 digits are
+plenty, over 400 photographs next to nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+from evolution_core.spec import RunSpec
+from webapp.datasets.models import Dataset
+
+from .estimate import training_images
+
+ENOUGH = 20_000  # images that a network should see in its life, each time it sees one counted
+MOST = 30  # epochs are multiplied by at most this
+
+
+def suited(spec: RunSpec, dataset: Dataset | None) -> RunSpec:
+    """`spec` with more epochs where images are few, and for colour photographs with a base network and an
+    augmentation that suit them. Only what the spec leaves at its defaults is replaced. Detectors have presets of
+    their own and get those."""
+    if dataset is None or dataset.task != "classification" or not training_images(spec, dataset):
+        return spec
+    more = epochs_factor(spec, dataset)
+    changes: dict[str, object] = {"epochs": spec.epochs * more}
+    if spec.last_epochs is not None:
+        changes["last_epochs"] = spec.last_epochs * more
+    if (dataset.report or {}).get("channels") == 3:
+        default = RunSpec()
+        if spec.architecture == default.architecture:
+            changes["architecture"] = "alexnet-small"
+        if spec.augmentation == default.augmentation:
+            changes["augmentation"] = "flip-shift"
+    return spec.replace(**changes)
+
+
+def epochs_factor(spec: RunSpec, dataset: Dataset) -> int:
+    """How many times the spec's epochs make `ENOUGH`, a whole number from 1 to `MOST`."""
+    seen = spec.epochs * training_images(spec, dataset)
+    return max(1, min(MOST, math.ceil(ENOUGH / seen)))
