@@ -319,27 +319,6 @@ def test_the_address_streams_to_members(run: Run, vic: Any) -> None:
     assert [event["id"] for event in back] == ["3", None]  # a browser that comes back knows best
 
 
-def test_beyond_its_limit_a_process_asks_viewers_to_poll(
-    run: Run, ada: Any, quick: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("webapp.live.stream.MOST", 1)
-
-    async def watch() -> tuple[int, int, int]:
-        client = await signed_in(ada)
-        first = await client.get(f"/runs/{run.pk}/events")
-        source = first.streaming_content.__aiter__()
-        await anext(source)
-        second = await client.get(f"/runs/{run.pk}/events")
-        waiting = asyncio.ensure_future(anext(source))
-        await asyncio.sleep(0.05)
-        waiting.cancel()  # as a server does whose viewer has gone
-        await asyncio.wait([waiting])
-        third = await client.get(f"/runs/{run.pk}/events")
-        return first.status_code, second.status_code, third.status_code
-
-    assert play(watch()) == (200, 503, 200)
-
-
 def test_the_address_is_closed_to_others(run: Run, olga: Any) -> None:
     async def knock() -> tuple[int, int, int]:
         stranger, nobody = await signed_in(olga), AsyncClient()
