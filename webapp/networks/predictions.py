@@ -101,6 +101,7 @@ def predictions_context(network: Network, urls: RunUrls, query: Mapping[str, str
         "next": choice.query(page=page + 1) if page < pages else "",
         "in_order": choice.query(page=1, worst=False),
         "worst_first": choice.query(page=1, worst=True),
+        "alone": len(sides) == 1,
         "pictures": [_picture(number, index, sides, urls, choice.threshold) for number in shown],
     }
 

@@ -48,7 +48,7 @@ PRESETS: dict[str, Preset] = {
             "Quick look",
             "Two short generations on at most 5,000 images: does it work on these data at all?",
             {"generations": 2, "offspring": 2, "epochs": 1, "limit": 5000, "environment": 0.5},
-            {"epochs": 5, "limit": 500},
+            {"epochs": 5},
         ),
         Preset("balanced", "Balanced", "The defaults: four generations of two offspring, each 60 % of the last.", {}),
         Preset(
