@@ -88,7 +88,7 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--weights",
         metavar="FILE",
-        help="Trained weights of the base network (safetensors); the ancestor starts from them.",
+        help="Trained weights of the base network (safetensors, or Darknet's .weights); the ancestor starts from them.",
     )
 
 

@@ -56,7 +56,10 @@ def _add_evolve(commands: argparse._SubParsersAction) -> None:
     evolve.set_defaults(command=evolve_command)
     where = evolve.add_argument_group("Data and output")
     where.add_argument(
-        "--data", metavar="PATH", help="Images: a folder or zip of class folders, idx files (gzipped or not), .npz."
+        "--data",
+        metavar="PATH",
+        help="Images: a folder or zip of class folders, idx files (gzipped or not), .npz; or pictures with boxes: "
+        "Pascal VOC, COCO JSON, YOLO text. Boxes that cannot be used are left out.",
     )
     where.add_argument("--out", metavar="DIR", help="Folder for the results; made if missing.")
     where.add_argument("--resume", metavar="DIR", help="Go on with the run in DIR, with its own spec and data.")

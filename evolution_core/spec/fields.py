@@ -63,7 +63,7 @@ class RunFields:
         None,
         "text",
         "Own weights",
-        "Trained weights of the base network as a safetensors file (then its SHA-256).",
+        "Trained weights of the base network: safetensors, or Darknet's .weights (then the file's SHA-256).",
         "network",
         optional=True,
         blank="the ancestor is trained from scratch",

@@ -188,6 +188,37 @@ def test_an_own_network_is_traced(team: Any, dispatched: Messages, tmp_path: Pat
     assert brought.summary == {"inputs": [1, 28, 28], "outputs": 10, "parameters": 431_080, "layers": 4}
 
 
+def darknet(tmp_path: Path) -> bytes:
+    from evolution_core.architectures import build
+    from evolution_core.architectures.darknet_weights import save_darknet_weights
+
+    save_darknet_weights(build("tiny-yolov2", 2, (3, 64, 64), width=0.05), tmp_path / "net.weights")
+    return (tmp_path / "net.weights").read_bytes()
+
+
+def bring_darknet(team: Any, content: bytes) -> BaseFile:
+    brought = BaseFile(team=team, kind=BaseFile.Kind.WEIGHTS, original_name="v2.weights", sha256="b" * 64)
+    brought.file.save("v2.weights", ContentFile(content))
+    return brought
+
+
+def test_darknets_own_weights_are_counted(team: Any, dispatched: Messages, tmp_path: Path) -> None:
+    content = darknet(tmp_path)
+    brought = bring_darknet(team, content)
+    inspections.inspect_base(brought.pk)
+    brought.refresh_from_db()
+    assert (brought.state, brought.message) == (BaseFile.State.READY, "")
+    assert brought.summary == {"parameters": (len(content) - 20) // 4}
+
+
+def test_darknet_weights_that_are_cut_off_are_refused(team: Any, dispatched: Messages, tmp_path: Path) -> None:
+    brought = bring_darknet(team, darknet(tmp_path)[:-3])
+    inspections.inspect_base(brought.pk)
+    brought.refresh_from_db()
+    assert brought.state == BaseFile.State.REFUSED
+    assert "cut off" in brought.message
+
+
 @pytest.mark.parametrize("kind", [BaseFile.Kind.ONNX, BaseFile.Kind.WEIGHTS])
 def test_a_file_of_another_kind_is_refused(team: Any, dispatched: Messages, kind: str) -> None:
     brought = bring(team, kind, b"nothing of the kind" * 10)
