@@ -15,7 +15,7 @@ import torch
 from . import lineage
 from .data import Data
 from .events import Event
-from .life import Life, open_test
+from .life import LATENCY_SECONDS, Life, open_test
 from .records import ANCESTOR, NetworkRecord, write_json
 from .selection import choose, hypervolumes, next_plans
 from .spec import RunSpec
@@ -30,13 +30,15 @@ def evolve(
     weights: Path | None = None,
     threads: int = 1,
     source: Path | None = None,
+    latency_seconds: float = LATENCY_SECONDS,
 ) -> Iterator[Event]:
     """Run `spec` on `data` into the folder `out`, telling every event.
 
     `own` is the ONNX file of a spec whose architecture is "own", `weights` the safetensors file of one that brings
     weights. `threads` sets PyTorch's thread count; with spec and data it fixes every bit of the networks. `source`,
-    where the data lie, is remembered for whoever resumes the run. Raises SpecError when `out` holds anything but this
-    very run, NetworkError when the ancestor cannot be made, EustressError when another process evolves there.
+    where the data lie, is remembered for whoever resumes the run; `latency_seconds` is the time given to measuring each
+    network's pace. Raises SpecError when `out` holds anything but this very run, NetworkError when the ancestor cannot
+    be made, EustressError when another process evolves there.
     """
     out = Path(out)
     places = {name: str(Path(path).resolve()) if path else None for name, path in _named(source, own, weights)}
@@ -44,7 +46,7 @@ def evolve(
     with lineage.locked(out):
         torch.set_num_threads(threads)
         yield Event("started", "", {"spec": spec.to_json(), "threads": threads, "data": describe(data)})
-        yield from _Run(spec, data, out, own, weights, threads).events()
+        yield from _Run(spec, data, out, own, weights, threads, latency_seconds).events()
 
 
 def _named(source: Path | None, own: Path | None, weights: Path | None) -> Iterator[tuple[str, Path | None]]:
@@ -66,10 +68,18 @@ def describe(data: Data) -> dict[str, Any]:
 
 class _Run:
     def __init__(
-        self, spec: RunSpec, data: Data, out: Path, own: Path | None, weights: Path | None, threads: int
+        self,
+        spec: RunSpec,
+        data: Data,
+        out: Path,
+        own: Path | None,
+        weights: Path | None,
+        threads: int,
+        latency_seconds: float,
     ) -> None:
         self.spec, self.data, self.out = spec, data, out
         self.own, self.weights, self.threads = own, weights, threads
+        self.latency_seconds = latency_seconds
         self.records: list[NetworkRecord] = []
 
     def events(self) -> Iterator[Event]:
@@ -85,6 +95,7 @@ class _Run:
                         own=self.own,
                         weights=self.weights,
                         threads=self.threads,
+                        latency_seconds=self.latency_seconds,
                     ).events()
                     known = lineage.read_record(self.out, plan.id)
                     assert known is not None

@@ -1,5 +1,6 @@
 """One network's life: how it is born, trained under stress, cut, grown and measured; resumable anywhere."""
 
 from .life import Life, open_test
+from .work import LATENCY_SECONDS
 
-__all__ = ["Life", "open_test"]
+__all__ = ["LATENCY_SECONDS", "Life", "open_test"]

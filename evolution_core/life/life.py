@@ -23,7 +23,7 @@ from .ancestor import make_base
 from .images import seen_as
 from .measuring import finish, network_path, open_test_of
 from .offspring import Birth
-from .work import Work
+from .work import LATENCY_SECONDS, Work
 
 
 class Life:
@@ -31,6 +31,7 @@ class Life:
 
     `own` is the user's ONNX file of a spec that names one, `weights` the safetensors file; only the ancestor needs
     them. `threads` is set for the whole process: with spec, data and plan it fixes every bit of the network.
+    `latency_seconds` is the time given to measuring its pace; what it was worth changes nothing else.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class Life:
         own: Path | None = None,
         weights: Path | None = None,
         threads: int = 1,
+        latency_seconds: float = LATENCY_SECONDS,
     ) -> None:
+        self.latency_seconds = latency_seconds
         self.spec, self.plan, self.data, self.directory = spec, plan, data, Path(directory)
         self.own, self.weights, self.threads = own, weights, threads
 
@@ -60,7 +63,7 @@ class Life:
         if torch.get_num_threads() != self.threads:
             torch.set_num_threads(self.threads)
         self.directory.mkdir(parents=True, exist_ok=True)
-        work = Work(self.spec, self.plan, self.data, self.directory)
+        work = Work(self.spec, self.plan, self.data, self.directory, self.latency_seconds)
         if self.plan.is_ancestor:
             yield from self._ancestor(work)
         else:

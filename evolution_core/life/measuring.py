@@ -82,7 +82,7 @@ def _measured(work: Work, model: nn.Module, shape: tuple[int, int, int]) -> tupl
     """Every cost; and a sentence where time could not be measured, because nothing can export the network."""
     try:
         ancestor = None if work.plan.is_ancestor else ancestor_onnx(work.directory)
-        return measure(model, shape, ancestor), ""
+        return measure(model, shape, ancestor, seconds=work.latency_seconds), ""
     except NetworkError as error:
         counted, never = walk(model, shape), float("nan")
         costs = Measurement(

@@ -21,6 +21,8 @@ from ..training import Checkpoint, TrainingProgress, train
 
 CURVE_IMAGES = 5000  # validation images behind each point of the learning curve; records use all of them
 
+LATENCY_SECONDS = 3.0  # given to measuring a network's time beside its ancestor's, at most
+
 
 class Work:
     """What every phase of a life shares.
@@ -30,8 +32,11 @@ class Work:
     how much of the whole each is.
     """
 
-    def __init__(self, spec: RunSpec, plan: Plan, data: Data, directory: Path) -> None:
+    def __init__(
+        self, spec: RunSpec, plan: Plan, data: Data, directory: Path, latency_seconds: float = LATENCY_SECONDS
+    ) -> None:
         self.spec, self.plan, self.data, self.directory = spec, plan, data, Path(directory)
+        self.latency_seconds = latency_seconds
         self.task: Task = task_for(data.task)
         self.seed = derive(spec.seed, "life", plan.id)
         self.checkpoint = Checkpoint(
