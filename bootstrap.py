@@ -227,7 +227,7 @@ def test(arguments: list[str]) -> None:
     processes = str(max(2, min(4, os.cpu_count() or 2)))
     # One torch thread a process: two processes of one thread beat one of two, and results are the same everywhere.
     execute(
-        str(VENV_PYTHON), "-m", "pytest", "-n", processes, "--dist", "loadgroup", "--no-loadscope-reorder", *arguments,
+        str(VENV_PYTHON), "-m", "pytest", "-n", processes, "--dist", "loadfile", "--no-loadscope-reorder", *arguments,
         OMP_NUM_THREADS="1", MKL_NUM_THREADS="1",
     )  # fmt: skip
 

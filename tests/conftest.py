@@ -12,15 +12,14 @@ from typing import Any
 import pytest
 
 PASSWORD = "correct-horse-battery"
-LONG = ("chaos", "road", "up", "browser")  # groups that run on one process each, the longest first
+LONG = ("tests/chaos/", "tests/browser/test_road", "tests/browser/", "tests/workers/test_up", "tests/workers/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole installations are served and killed first, so that no process is left with one of them at the end."""
+    """Files that serve whole installations come first, so that no process is left alone with one at the end."""
 
     def rank(item: pytest.Item) -> int:
-        mark = item.get_closest_marker("xdist_group")
-        return LONG.index(mark.args[0]) if mark and mark.args and mark.args[0] in LONG else len(LONG)
+        return next((place for place, start in enumerate(LONG) if item.nodeid.startswith(start)), len(LONG))
 
     items.sort(key=rank)
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.workers.pictures import CLASSES, picture_zip
 from tests.workers.servers import ROOT, Server, wait_for
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("road"), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 ARTIFACTS = ROOT / "test-artifacts"
 PASSWORD = "correct-horse-battery"

@@ -20,7 +20,7 @@ import pytest
 from tests.workers.pictures import picture_zip
 from tests.workers.servers import ROOT, Server, wait_for
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 
 SPEC: dict[str, Any] = {
     "architecture": "lenet5",

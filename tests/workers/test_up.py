@@ -13,7 +13,7 @@ import pytest
 
 from tests.workers.servers import ROOT, Server, wait_for
 
-pytestmark = [pytest.mark.xdist_group("up"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
