@@ -382,9 +382,8 @@ def attention(step: Step) -> Value:
     if not plain_form or step.kwargs.get("enable_gqa", False):
         raise Unknown(f"{step.label}: masked attention")
     scale = step.number(6, "scale") or 1 / math.sqrt(query.size(query.rank - 1))
-    axes = list(range(key.rank))
-    axes[-2:] = [key.rank - 1, key.rank - 2]
-    scores = step.inner("MatMul", [query.name, step.inner("Transpose", [key.name], perm=axes)])
+    *axes, row, column = range(key.rank)
+    scores = step.inner("MatMul", [query.name, step.inner("Transpose", [key.name], perm=[*axes, column, row])])
     shares = step.inner("Softmax", [step.inner("Mul", [scores, step.operand(float(scale))])], axis=-1)
     return step.out("MatMul", [shares, value.name])
 
@@ -395,7 +394,7 @@ def question(step: Step) -> Any:
     two, three = step.result
     if isinstance(two, torch.Tensor):
         if step.arg(1, "name") == "mT":
-            axes = list(range(two.dim()))
-            return step.out("Transpose", [step.tensor().name], perm=[*axes[:-2], axes[-1], axes[-2]])
+            *axes, row, column = range(two.dim())
+            return step.out("Transpose", [step.tensor().name], perm=[*axes, column, row])
         raise Unknown(f"{step.label}: an attribute that is a tensor")
     return two if two == three else Sized(two, three)

@@ -147,7 +147,8 @@ def test_chart_labels_can_be_read_on_a_phone(open_page: Any, evolution: Run) -> 
             ctx.font = '13px sans-serif';
             const spans = labels.map((item) => [item.options.translation[0], ctx.measureText(item.label).width])
                 .sort((a, b) => a[0] - b[0]);
-            return spans.length < 3 || spans.some(([x, w], i) => i && x - w / 2 < spans[i - 1][0] + spans[i - 1][1] / 2);
+            return spans.length < 3 ||
+              spans.some(([x, w], i) => i && x - w / 2 < spans[i - 1][0] + spans[i - 1][1] / 2);
         })"""
     )
     assert crowded == []
