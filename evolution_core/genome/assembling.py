@@ -226,7 +226,7 @@ def _helpers(trace: Trace, graph: fx.Graph) -> dict[str, Any]:
         elif node.op == "get_attr" and name.split(".")[0] not in trace.stand_ins:
             found = attribute(trace.model, name)
             if isinstance(found, Tensor) and not found.is_floating_point():
-                constants[node.name] = found.detach().clone()
+                constants[node.name] = found.detach().cpu().clone()
     return {"movers": movers, "constants": constants}
 
 

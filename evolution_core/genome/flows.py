@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from .graph import Spec, attribute
+from .graph import FunctionalBatchNorm, Spec, attribute
 from .ledger import FIXED, Ledger
 
 
@@ -112,10 +112,14 @@ class Call:
         name = parameter.name if parameter else self.node.name
         return name.removesuffix(".weight").removesuffix("_weight")
 
+    @property
+    def _holds_parameters(self) -> bool:
+        return self.module is not None and not isinstance(self.module, FunctionalBatchNorm)
+
     def parameter(self, key: str, position: int) -> Parameter | None:
         """The layer's parameter by its key (modules) or argument (functions); None when it has none, or when it is
         computed and so cannot be cut."""
-        if self.module is not None:
+        if self._holds_parameters:
             tensor = getattr(self.module, key, None)
             if tensor is None:
                 return None
@@ -134,7 +138,7 @@ class Call:
 
     def is_computed(self, key: str, position: int) -> bool:
         """Whether a parameter is there but is not a plain parameter of the model (weight normalisation and such)."""
-        if self.module is not None:
+        if self._holds_parameters:
             return getattr(self.module, key, None) is not None and self.parameter(key, position) is None
         given = self.arg(position, key)
         return isinstance(given, Flow) and self.parameter_of(given) is None
@@ -246,6 +250,8 @@ def canonical_name(node: fx.Node, module: nn.Module | None) -> str | None:
             return "Identity"
         if isinstance(module, LocalResponseNorm):
             return "LocalResponseNorm"
+        if isinstance(module, FunctionalBatchNorm):
+            return "batch_norm"
         return type(module).__name__ if type(module).__module__.startswith("torch.nn") else None
     home = getattr(node.target, "__module__", None)
     if home is not None and home.split(".")[0] not in _TORCH_HOMES:

@@ -34,38 +34,66 @@ class _Tracer(fx.Tracer):
 
 
 def graph_of(model: nn.Module) -> tuple[fx.Graph, dict[str, nn.Module]]:
-    """The model's graph, and the modules that stand in it for functional forms (by name, to be added to offspring).
+    """The model's graph in evaluation mode, and the modules that stand in it for functional forms (by name, to be
+    added to offspring).
 
-    Dropout and batch normalisation in functional form read `self.training` once, while being traced; local response
-    normalisation has to be bypassed in the proof. As modules they behave. Raises NetworkError where torch.fx cannot
-    follow the forward pass (a branch on data, for example).
+    torch.fx reads `self.training` once and for all. Dropout and batch normalisation in functional form that depend on
+    it become modules, which go on asking; so does local response normalisation, which the proof bypasses. Raises
+    NetworkError where torch.fx cannot follow the forward pass (a branch on data, for example).
     """
     if isinstance(model, fx.GraphModule):
-        graph = copy.deepcopy(model.graph)
+        graph, twin = copy.deepcopy(model.graph), {}
     else:
-        try:
-            graph = _Tracer().trace(model)
-        except NetworkError:
-            raise
-        except Exception as error:  # whatever the user's forward raises under tracing
-            text = str(error).splitlines()[0][:200] if str(error) else ""
-            raise NetworkError(f"torch.fx cannot follow this network: {type(error).__name__}: {text}") from error
+        graph = _traced(model, training=False)
+        moody = any(node.target in (*_DROPOUTS, nn.functional.batch_norm) for node in graph.nodes)
+        twin = {node.name: node for node in _traced(model, training=True).nodes} if moody else {}
     for node in reversed(list(graph.nodes)):  # questions about shapes whose answers nobody used
         if node.op == "call_method" and node.target in ("size", "dim") and not node.users:
             graph.erase_node(node)
     stand_ins: dict[str, nn.Module] = {}
     for node in list(graph.nodes):
-        made = _module_for(node, model) if node.op == "call_function" else None
+        made = _module_for(node, twin.get(node.name)) if node.op == "call_function" else None
         if made is None:
             continue
         name = f"{node.name}_module"
         stand_ins[name] = made
+        inputs = [_given(node, place, key) for place, key in enumerate(getattr(made, "keys", ("input",)))]
         with graph.inserting_before(node):
-            replacement = graph.call_module(name, (node.args[0] if node.args else node.kwargs["input"],))
+            replacement = graph.call_module(name, tuple(inputs))
         node.replace_all_uses_with(replacement)
         graph.erase_node(node)
     graph.lint()
     return graph, stand_ins
+
+
+def _traced(model: nn.Module, *, training: bool) -> fx.Graph:
+    modes = {part: part.training for part in model.modules()}
+    try:
+        return _Tracer().trace(model.train(training))
+    except NetworkError:
+        raise
+    except Exception as error:  # whatever the user's forward raises under tracing
+        text = str(error).splitlines()[0][:200] if str(error) else ""
+        raise NetworkError(f"torch.fx cannot follow this network: {type(error).__name__}: {text}") from error
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
+class FunctionalBatchNorm(nn.Module):
+    """`F.batch_norm` on parameters that others hold: in training by the module's mode, not by the tracer's."""
+
+    keys = ("input", "running_mean", "running_var", "weight", "bias")
+
+    def __init__(self, momentum: float, eps: float) -> None:
+        super().__init__()
+        self.momentum, self.eps = momentum, eps
+
+    def forward(
+        self, x: Tensor, mean: Tensor | None, var: Tensor | None, weight: Tensor | None, bias: Tensor | None
+    ) -> Tensor:
+        use_batch = self.training or mean is None or var is None
+        return nn.functional.batch_norm(x, mean, var, weight, bias, use_batch, self.momentum, self.eps)
 
 
 _DROPOUTS = {
@@ -77,19 +105,28 @@ _DROPOUTS = {
 }
 
 
-def _module_for(node: fx.Node, model: nn.Module) -> nn.Module | None:
-    """The module that means the same as a functional call, where the functional form would misbehave."""
+def _given(node: fx.Node, position: int, name: str, default: Any = None) -> Any:
+    return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
 
-    def given(position: int, name: str, default: Any) -> Any:
-        return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
 
+def _module_for(node: fx.Node, twin: fx.Node | None) -> nn.Module | None:
+    """The module that means the same as a functional call. `twin` is the call as it is in training mode."""
     target: Any = node.target
-    if target in _DROPOUTS:
-        p = given(1, "p", 0.5)
-        return _DROPOUTS[target](p) if isinstance(p, (int, float)) else None
     if target is nn.functional.local_response_norm:
-        values = [given(1, "size", None), given(2, "alpha", 1e-4), given(3, "beta", 0.75), given(4, "k", 1.0)]
+        values = [_given(node, 1, "size"), _given(node, 2, "alpha", 1e-4), _given(node, 3, "beta", 0.75)]
+        values.append(_given(node, 4, "k", 1.0))
         return None if any(isinstance(value, fx.Node) for value in values) else nn.LocalResponseNorm(*values)
+    place = 2 if target in _DROPOUTS else 5
+    default = target in _DROPOUTS
+    if twin is None or twin.target is not target:
+        return None
+    if _given(twin, place, "training", default) == _given(node, place, "training", default):
+        return None  # the same in both modes
+    if target in _DROPOUTS:
+        p = _given(node, 1, "p", 0.5)
+        return _DROPOUTS[target](p) if isinstance(p, (int, float)) else None
+    if target is nn.functional.batch_norm:
+        return FunctionalBatchNorm(_given(node, 6, "momentum", 0.1), _given(node, 7, "eps", 1e-5))
     return None
 
 
@@ -140,14 +177,14 @@ def attribute(model: nn.Module, path: str) -> Any:
 
 
 def run_values(model: nn.Module, graph: fx.Graph, stand_ins: dict[str, nn.Module], example: Tensor) -> dict[str, Any]:
-    """Every node's value for `example` [N, ...], in evaluation mode; the model is left as it was."""
+    """Every node's value for `example` [N, ...], in evaluation mode, where the model is; the model is left as it was."""
     module = with_stand_ins(model, graph, stand_ins)
     modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
         with torch.no_grad():
             runner = Values(module)
-            runner.run(example)
+            runner.run(example.to(next((p.device for p in model.parameters()), example.device)))
     except Exception as error:
         text = str(error).splitlines()[0][:200] if str(error) else ""
         shape = "x".join(map(str, example.shape[1:]))

@@ -91,7 +91,7 @@ def _probe(call: Call) -> tuple[bool, bool]:
         results = []
         for sign in (1.0, -1.0):
             put = lambda flow, sign=sign: torch.zeros(16) if _is_clean(flow) else noise() * sign  # noqa: E731
-            results.append(_execute(call, put).double())
+            results.append(_execute(call, put).double().cpu())
         result = torch.stack(results)
     except Exception:  # an operation that does not take such inputs: nothing is known about zeros
         return False, True

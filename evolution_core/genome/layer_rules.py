@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
 from .flows import Call, Flow, Parameter, rule
@@ -66,6 +65,8 @@ def matmul(call: Call) -> object:
         positions = math.prod(call.value.shape) // (call.value.shape[-1] * call.value.shape[0])
         call.trace.work.append((weight.name, positions))
         return Flow(_spread(labels, len(call.value.shape) - 1, call.value.shape))
+    from .product_rules import contract
+
     return contract(call, left, right)
 
 
@@ -84,73 +85,6 @@ def addmm(call: Call) -> object:
     call.ledger.producers.setdefault(weight.name.removesuffix(".weight"), labels)
     call.trace.work.append((weight.name, 1))
     return Flow(_spread(labels, 1, call.value.shape))
-
-
-def contract(call: Call, left: Flow, right: Flow) -> object:
-    """left [..., i, k] times right [..., k, j]: what is summed over must be the same clusters on both sides."""
-    ledger = call.ledger
-    if left.shape[-1:] == () or left.labels.ndim < 2 or right.labels.ndim < 2:
-        return protect_all(call, "it is multiplied as a vector")
-    dims = (left.labels.ndim - 1, right.labels.ndim - 2)
-    if dims[0] in ledger.varying(left.labels) or dims[1] in ledger.varying(right.labels):
-        return _contract_channels(call, left, right)
-    shape = call.value.shape
-    positions = math.prod(shape) * left.shape[-1] // shape[0]
-    carried = [(left, left.labels.ndim - 2), (right, right.labels.ndim - 1)]
-    moving = [(flow, dim) for flow, dim in carried if dim in ledger.varying(flow.labels)]
-    for flow, _ in carried:
-        if len(moving) != 1 or flow is not moving[0][0]:
-            ledger.protect(flow.labels, "it is multiplied with other activations")
-    if len(moving) != 1:
-        call.trace.contractions.append((torch.zeros(1, dtype=torch.long), positions))
-        return call.fixed()
-    flow, dim = moving[0]
-    vector = _vector(flow.labels, dim)
-    call.trace.contractions.append((vector, positions // vector.shape[0]))
-    summed = -1 if flow is left else -2
-    return Flow(flow.labels.narrow(summed, 0, 1).expand(shape), flow.clean)
-
-
-def _contract_channels(call: Call, left: Flow, right: Flow) -> object:
-    ledger = call.ledger
-    first, second = ledger.along(left.labels, -1), ledger.along(right.labels, -2)
-    if not (left.clean or right.clean):
-        ledger.protect(first, "dead channels would still count in a product of activations")
-        ledger.protect(second, "dead channels would still count in a product of activations")
-    ledger.unite(first, second)
-    shape = call.value.shape
-    call.trace.contractions.append((first, math.prod(shape) // shape[0]))
-    return call.fixed()
-
-
-def _vector(labels: Tensor, dim: int) -> Tensor:
-    """The labels along one dimension, at the start of all others."""
-    for other in range(labels.ndim):
-        if other != dim:
-            labels = labels.narrow(other, 0, 1)
-    return labels.flatten()
-
-
-@rule("attention", "scaled_dot_product_attention")
-def attention(call: Call) -> object:
-    """softmax(q k^T / sqrt(E)) v: q and k [..., L, E] lose the same channels, v [..., S, Ev] its own."""
-    ledger = call.ledger
-    query, key, value = call.arg(0, "query"), call.arg(1, "key"), call.arg(2, "value")
-    mask = call.arg(3, "attn_mask")
-    if call.kwargs.get("enable_gqa") or not all(isinstance(part, Flow) for part in (query, key, value)):
-        return protect_all(call, "it meets an operation that is not understood")
-    if isinstance(mask, Flow):
-        ledger.protect(mask.labels, "it is an attention mask")
-    first, second = ledger.along(query.labels, -1), ledger.along(key.labels, -1)
-    ledger.unite(first, second)
-    if not (query.clean or key.clean):
-        ledger.protect(first, "dead channels would still count in a product of activations")
-    base = ledger.over(value.labels, (value.labels.ndim - 2,))
-    shape = call.value.shape
-    tokens, heads = key.shape[-2], math.prod(shape[1:-2])
-    call.trace.contractions.append((first, heads * shape[-2] * tokens))
-    call.trace.contractions.append((_vector(base, base.ndim - 1), heads * shape[-2] * tokens))
-    return Flow(base.expand(shape), value.clean)
 
 
 def _geometry(call: Call) -> tuple[int, int]:

@@ -69,7 +69,7 @@ def constant_index(call: Call, flow: Flow) -> Tensor | None:
     if flow.parameter is None or flow.index is None:
         return None
     tensor = call.trace.parameter_tensor(flow.parameter)
-    return tensor.flatten()[flow.index] if not tensor.is_floating_point() else None
+    return tensor.cpu().flatten()[flow.index] if not tensor.is_floating_point() else None
 
 
 @rule("mover", *_MOVERS, *_MOVING_MODULES)

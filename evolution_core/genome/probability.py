@@ -41,7 +41,7 @@ def synapse_probability(model: nn.Module, spec: RunSpec) -> dict[str, Tensor]:
     for name, parameter in model.named_parameters():
         if parameter.ndim < 2:
             continue
-        size = parameter.detach().abs()
+        size = parameter.detach().cpu().abs()
         largest = size.max()
         result[name] = (
             torch.exp(spec.sharpness * (size / largest - 1.0)) if float(largest) > 0 else torch.ones_like(size)

@@ -49,7 +49,7 @@ def gather(clusters: ClusterMap, values: dict[str, Tensor]) -> Tensor:
         for ids in clusters.index(name):
             # Sum over the dimensions along which the owner does not change before scattering.
             dims = [d for d in range(value.ndim) if ids.shape[d] == 1 and value.shape[d] > 1]
-            part = value.sum(dims, keepdim=True, dtype=torch.float64) if dims else value.double()
+            part = value.cpu().sum(dims, keepdim=True, dtype=torch.float64) if dims else value.cpu().double()
             places = torch.where(ids == NONE, clusters.n, ids).expand_as(part)
             total.index_add_(0, places.flatten(), part.flatten())
     return total[:-1]

@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 
 from evolution_core.spec import NetworkError
 
-from . import channel_rules, joining_rules, layer_rules, moving_rules  # noqa: F401  (rules register on import)
+from . import channel_rules, joining_rules, layer_rules, moving_rules, product_rules  # noqa: F401  (they register)
 from .assembling import assemble
 from .clusters import ClusterMap
 from .flows import RULES, Call, Flow, Trace, canonical_name, fixed, flows_in

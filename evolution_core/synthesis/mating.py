@@ -131,7 +131,7 @@ def _mixtures(
             where = sliced(places, clusters, name, alive)
             if source is None or source.shape != where.shape:
                 raise NetworkError(f"a parent's {name} does not fit its genes")
-            total[where.flatten()] += alpha * source.detach().flatten().double()
+            total[where.flatten()] += alpha * source.detach().cpu().flatten().double()
             weight[where.flatten()] += alpha
         mixed[name] = total.view(tensor.shape).to(tensor.dtype)
         inherited[name] = (total / weight.clamp(min=1e-300)).view(tensor.shape).to(tensor.dtype)
@@ -171,7 +171,7 @@ def _masks(
         return {}
     result = {}
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
-    for name in {name for table in masks for name in table}:
+    for name in sorted({name for table in masks for name in table}):
         living = torch.zeros(shapes[name].numel(), dtype=torch.bool)
         places = torch.arange(shapes[name].numel()).view(shapes[name])
         for table, alive in zip(masks, own, strict=True):

@@ -57,7 +57,7 @@ def prove(
     silence(silenced, clusters, ~alive)
     generator = torch.Generator().manual_seed(seed)
     shape = (example.shape[0] if _one_batch_only(clusters, example) else samples, *example.shape[1:])
-    inputs = torch.randn(shape, generator=generator, dtype=example.dtype)
+    inputs = torch.randn(shape, generator=generator, dtype=example.dtype).to(device_of(parent))
     with evaluating(silenced), evaluating(offspring), torch.no_grad():
         with lrn_bypassed(silenced) as found, lrn_bypassed(offspring):
             expected, got = _outputs(silenced(inputs)), _outputs(offspring(inputs))
@@ -99,6 +99,11 @@ def _outputs(value: Any) -> list[Tensor]:
     if isinstance(value, dict):
         value = list(value.values())
     return [part for each in value for part in _outputs(each)] if isinstance(value, (tuple, list)) else []
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where a model's numbers are."""
+    return next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))
 
 
 @contextmanager

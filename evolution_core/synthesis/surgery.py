@@ -23,7 +23,7 @@ def silence(model: nn.Module, clusters: ClusterMap, dead: Tensor) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if clusters.owners.get(name):
-                parameter.masked_fill_(~clusters.mask(name, alive), 0.0)
+                parameter.masked_fill_(~clusters.mask(name, alive).to(parameter.device), 0.0)
 
 
 def cut(model: nn.Module, clusters: ClusterMap, alive: Tensor) -> fx.GraphModule:
@@ -44,7 +44,7 @@ def cut(model: nn.Module, clusters: ClusterMap, alive: Tensor) -> fx.GraphModule
     for name, module in clusters.stand_ins.items():
         root.add_module(name, copy.deepcopy(module))
     _replace_tensors(root, clusters, alive)
-    _resize_modules(root, clusters, alive)
+    _resize_modules(root, clusters, rewriting)
     graph, added = _rewritten(clusters, rewriting, root)
     _scale_dropouts(root, clusters, rewriting)
     offspring = fx.GraphModule(
@@ -91,7 +91,7 @@ def sliced(tensor: Tensor, clusters: ClusterMap, name: str, alive: Tensor) -> Te
     result = tensor.detach()
     axes = clusters.owners.get(name, {})
     for axis, ids in sorted(axes.items(), key=lambda item: -item[1].ndim):  # grouped axes first: they need whole rows
-        kept = clusters.kept(alive, ids)
+        kept = clusters.kept(alive, ids).to(result.device)
         if ids.ndim == 1:
             result = result.index_select(axis, kept)
             continue
@@ -104,15 +104,15 @@ def sliced(tensor: Tensor, clusters: ClusterMap, name: str, alive: Tensor) -> Te
     return result
 
 
-def _resize_modules(root: nn.Module, clusters: ClusterMap, alive: Tensor) -> None:
+def _resize_modules(root: nn.Module, clusters: ClusterMap, rewriting: Rewriting) -> None:
     for node in clusters.graph.nodes:
         if node.op == "call_module":
-            module = attribute(root, str(node.target))
-            _resize(module, depthwise=clusters.kinds.get(node.name) == "depthwise")
+            module, depthwise = attribute(root, str(node.target)), clusters.kinds.get(node.name) == "depthwise"
+            _resize(module, clusters.values[node.name], rewriting.values[node.name], depthwise=depthwise)
 
 
-def _resize(module: nn.Module, *, depthwise: bool) -> None:
-    """Set the numbers that a layer repeats about its own tensors."""
+def _resize(module: nn.Module, before: Any, after: Any, *, depthwise: bool) -> None:
+    """Set the numbers that a layer repeats about its own tensors; `before` and `after` are what it gave and gives."""
     found: Any = module
     if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
         out, into = module.weight.shape[:2]
@@ -127,12 +127,10 @@ def _resize(module: nn.Module, *, depthwise: bool) -> None:
         found.embedding_dim = module.weight.shape[1]
     elif isinstance(module, nn.PReLU):
         found.num_parameters = module.weight.shape[0]
-    elif isinstance(module, nn.GroupNorm) and module.affine:
-        left = module.weight.shape[0]
-        found.num_groups, found.num_channels = module.num_groups * left // module.num_channels, left
+    elif isinstance(module, nn.GroupNorm) and module.num_channels != after.shape[1]:
+        found.num_groups, found.num_channels = module.num_groups * after.shape[1] // before.shape[1], after.shape[1]
     elif hasattr(module, "num_features"):
-        held = [part for part in (*module.parameters(recurse=False), *module.buffers(recurse=False)) if part.ndim == 1]
-        found.num_features = held[0].shape[0] if held else module.num_features
+        found.num_features = after.shape[1]
 
 
 def _scale_dropouts(root: nn.Module, clusters: ClusterMap, rewriting: Rewriting) -> None:
@@ -192,7 +190,7 @@ def _rewritten(clusters: ClusterMap, rewriting: Rewriting, root: nn.Module) -> t
             spec = Spec(change.shape, clusters.values[node.name].dtype)
             added.steps[source.name] = (spec, dim, change.args[0].name)
         buffer = f"{node.name}_index"
-        root.register_buffer(buffer, positions)
+        root.register_buffer(buffer, positions.to(_device(root)))
         index = result.get_attr(buffer)
         added.indices[index.name] = positions
         copies[node] = result.call_function(torch.index_select, (source, dim, index))
@@ -202,6 +200,12 @@ def _rewritten(clusters: ClusterMap, rewriting: Rewriting, root: nn.Module) -> t
             result.erase_node(node)
     result.lint()
     return result, added
+
+
+def _device(model: nn.Module) -> torch.device:
+    """Where the model is; the processor where it has no storage yet, for positions are numbers that must be known."""
+    found = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    return torch.device("cpu") if found.type == "meta" else found
 
 
 def _map_after(clusters: ClusterMap, alive: Tensor, graph: fx.Graph, rewriting: Rewriting, added: _Added) -> ClusterMap:

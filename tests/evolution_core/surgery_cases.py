@@ -101,7 +101,7 @@ class FunctionalForms(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.conv2d(x, self.w1, self.b1, padding=1)
-        x = F.batch_norm(x, self.mean, self.var, self.gamma, self.beta, False) * self.scale
+        x = F.batch_norm(x, self.mean, self.var, self.gamma, self.beta, self.training) * self.scale
         x = F.max_pool2d(F.conv2d(F.relu(x), self.w2), 2)
         x = torch.matmul(F.dropout(x.mean((2, 3)), 0.2, self.training), self.w3)
         return F.linear(F.leaky_relu(x), self.w4, self.b4)
@@ -408,10 +408,10 @@ class GroupNormalised(Net):
 
     def __init__(self) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(4, 12)
+        self.norm, self.plain = nn.GroupNorm(4, 12), nn.GroupNorm(2, 12, affine=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.classify(F.relu(self.norm(self.stem(x))))
+        return self.classify(self.plain(F.relu(self.norm(self.stem(x)))))
 
 
 @case(cuttable="stem", protected="head", mixes=True)
@@ -786,6 +786,31 @@ class SelfAttentionSeparate(_Attention):
         x = x + self.out((weights @ v).transpose(1, 2).contiguous().view(-1, 16, 24))
         x = self.norm(x + self.down(F.relu(self.up(x))))
         return self.head(x[:, 0])
+
+
+@case(cuttable="qkv up", protected="stem head", mixes=True)
+class SelfAttentionEinsum(_Attention):
+    """The same by einsum."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        weights = torch.einsum("bhid,bhjd->bhij", q, k * self.size**-0.5).softmax(-1)
+        return torch.einsum("bhij, bhjd -> bhid", weights, v)
+
+
+@case(cuttable="stem", protected="head")
+class BilinearPooling(Net):
+    """Outer products of channels with channels cannot be cut; einsum that gates them can."""
+
+    def __init__(self) -> None:
+        super().__init__(12 + 36)
+        self.small = nn.Conv2d(12, 6, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.stem(x))
+        small = self.small(x).flatten(2)
+        outer = torch.einsum("bin,bjn->bij", small, small).flatten(1)
+        gated = torch.einsum("bchw,bc->bchw", x, torch.sigmoid(x.mean((2, 3))))
+        return self.head(torch.cat([gated.mean((2, 3)), outer], 1))
 
 
 @case(cuttable="up", protected="stem head", mixes=True)

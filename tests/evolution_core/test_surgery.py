@@ -178,3 +178,18 @@ def test_silencing_is_what_cutting_removes() -> None:
     silence(model, clusters, ~alive)
     zeros = sum(int((p == 0).sum()) for p in model.parameters())
     assert before - zeros == clusters.cost("parameters", alive)
+
+
+def test_functional_batch_normalisation_keeps_learning_its_statistics() -> None:
+    """The tracer saw one mode; offspring must know both."""
+    parent = made(CASES["functional-forms"])
+    for mode in (True, False):
+        clusters = trace_clusters(parent.train(mode), torch.zeros(1, 3, 8, 8))
+        offspring = cut(parent, clusters, random_death(clusters, torch.Generator().manual_seed(0), 0.5))
+        assert offspring.training is mode
+        before = offspring.get_buffer("mean").clone()
+        images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+        offspring.eval()(images)
+        assert torch.equal(offspring.get_buffer("mean"), before)
+        offspring.train()(images)
+        assert not torch.equal(offspring.get_buffer("mean"), before)
