@@ -27,6 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         return _refuse(f"{name}{error.strerror or error}")
+    except (MemoryError, RuntimeError) as error:  # torch tells of memory by a RuntimeError
+        if isinstance(error, RuntimeError) and "not enough memory" not in str(error):
+            raise
+        return _refuse("there is not enough memory for this; try smaller images, a smaller batch or a smaller width")
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from ..events import Event
@@ -30,7 +30,7 @@ class Progress:
         if event.kind == "progress":
             self._progress(event)
             return
-        text = _sentence(event)
+        text = sentence(event)
         if text:
             self._line(text)
 
@@ -96,46 +96,54 @@ def _metric(data: dict[str, Any]) -> str:
     return f"{'accuracy' if name == 'accuracy' else 'mAP@.5'} {percent(data.get(name))}"
 
 
-def _sentence(event: Event) -> str:
-    """The line for an event; "" for one that needs none."""
-    data, name = event.data, f"{event.network:>9}"
-    if event.kind == "started":
-        about = data["data"]
-        shape = "x".join(str(side) for side in about["shape"])
-        return (
-            f"{about['train']:,} training, {about['validation']:,} validation and {about['test']:,} test images "
-            f"of {shape} in {len(about['classes'])} classes; {data['threads']} "
-            + ("thread" if data["threads"] == 1 else "threads")
-        )
-    if event.kind == "generation":
-        return "" if data["generation"] == 0 else f"generation {data['generation']} is complete"
-    if event.kind == "drawn":
-        return f"{name}  drawn: {data['doomed']:,} of {data['clusters']:,} clusters will die"
-    if event.kind == "note":
-        return f"{name}  {data['message']}"
-    if event.kind == "repaired":
-        return f"{name}  repaired: {len(data['layers'])} layers refitted on {data['images']} training images"
-    if event.kind == "cut":
-        effect = data.get("lrn_effect")
-        more = f"; LRN's own effect {effect:.2g}" if effect else ""
-        return f"{name}  cut and proven (largest difference {data['proof']['difference']:.1g}{more})"
-    if event.kind == "shock":
-        return f"{name}  shock: {_metric(data)} right after synthesis"
-    if event.kind == "refused":
-        return f"{name}  refused: {data['reason']}"
-    if event.kind == "measured":
-        return _measured(name, NetworkRecord.from_json(data["record"]))
-    if event.kind == "tested":
-        return f"{name}  test {_metric(data)}"
-    return ""
+def _started(data: dict[str, Any]) -> str:
+    about, threads = data["data"], data["threads"]
+    shape = "x".join(str(side) for side in about["shape"])
+    return (
+        f"{about['train']:,} training, {about['validation']:,} validation and {about['test']:,} test images "
+        f"of {shape} in {len(about['classes'])} classes; {threads} {'thread' if threads == 1 else 'threads'}"
+    )
 
 
-def _measured(name: str, record: NetworkRecord) -> str:
+def _cut(data: dict[str, Any]) -> str:
+    effect = data.get("lrn_effect")
+    more = f"; LRN's own effect {effect:.2g}" if effect else ""
+    return f"cut and proven (largest difference {data['proof']['difference']:.1g}{more})"
+
+
+def _measured(data: dict[str, Any]) -> str:
+    record = NetworkRecord.from_json(data["record"])
     pace = f", {record.latency_ms:.3f} ms" if record.latency_ms is not None else ""
     return (
-        f"{name}  measured: {percent(record.validation_accuracy)} on validation, "
+        f"measured: {percent(record.validation_accuracy)} on validation, "
         f"{record.parameters or 0:,} parameters, {record.macs or 0:,} multiply-adds{pace}"
     )
+
+
+# What is said of each kind of event; the others need no line.
+_OF_THE_RUN: dict[str, Callable[[dict[str, Any]], str]] = {
+    "started": _started,
+    "generation": lambda data: f"generation {data['generation']} is complete" if data["generation"] else "",
+}
+_OF_A_NETWORK: dict[str, Callable[[dict[str, Any]], str]] = {
+    "note": lambda data: data["message"],
+    "drawn": lambda data: f"drawn: {data['doomed']:,} of {data['clusters']:,} clusters will die",
+    "cut": _cut,
+    "repaired": lambda data: f"repaired: {len(data['layers'])} layers refitted on {data['images']} training images",
+    "shock": lambda data: f"shock: {_metric(data)} right after synthesis",
+    "refused": lambda data: f"refused: {data['reason']}",
+    "measured": _measured,
+    "tested": lambda data: f"test {_metric(data)}",
+}
+
+
+def sentence(event: Event) -> str:
+    """The line for an event; "" for one that needs none."""
+    if event.kind in _OF_THE_RUN:
+        return _OF_THE_RUN[event.kind](event.data)
+    if event.kind in _OF_A_NETWORK:
+        return f"{event.network:>9}  {_OF_A_NETWORK[event.kind](event.data)}"
+    return ""
 
 
 def table(records: Sequence[NetworkRecord], chosen: str | None) -> str:
@@ -169,9 +177,14 @@ def table(records: Sequence[NetworkRecord], chosen: str | None) -> str:
 
 
 def _ratio(record: NetworkRecord) -> str:
-    if not record.latency_ms or not record.ancestor_latency_ms:
+    if not record.parents or not record.latency_ms or not record.ancestor_latency_ms:
         return "-"
-    return f"{record.ancestor_latency_ms / record.latency_ms:.2f}x faster"
+    return _times(record.ancestor_latency_ms / record.latency_ms, "faster", "slower", 2)
+
+
+def _times(ratio: float, more: str, less: str, digits: int = 1) -> str:
+    """3.0x faster; below one the other way round."""
+    return f"{ratio:.{digits}f}x {more}" if ratio >= 1 else f"{1 / ratio:.{digits}f}x {less}"
 
 
 def conclusion(summary: dict[str, Any]) -> str:
@@ -179,13 +192,12 @@ def conclusion(summary: dict[str, Any]) -> str:
     if summary.get("chosen") is None:
         return "No offspring could be measured; the run ends with its ancestor."
     text = f"Chosen: {summary['chosen']}"
-    times = summary.get("parameters_times")
-    if times:
-        text += f", {times:.1f}x smaller"
+    if summary.get("parameters_times"):
+        text += f", {_times(summary['parameters_times'], 'smaller', 'larger')}"
     if summary.get("macs_times"):
-        text += f", {summary['macs_times']:.1f}x fewer multiply-adds"
+        text += f", {_times(summary['macs_times'], 'fewer multiply-adds', 'as many multiply-adds')}"
     if summary.get("latency_times"):
-        text += f", {summary['latency_times']:.1f}x faster (one image, one thread, ONNX Runtime)"
+        text += f", {_times(summary['latency_times'], 'faster', 'slower')} (one image, one thread, ONNX Runtime)"
     for part in ("validation", "test"):
         lost = summary.get(f"{part}_points_lost")
         if lost is not None:

@@ -9,6 +9,7 @@ their stress alone compare the same deaths after the same number of epochs. The 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -147,7 +148,8 @@ class Birth:
         model = cut(gestated, parent.clusters, alive)
         proof = prove(gestated, model, parent.clusters, alive, example, seed=derive(self.work.seed, "proof"))
         counts = parent.clusters.counts(alive)
-        event = self.work.milestone("cut", proof=plain(proof.to_json()), lrn_effect=proof.lrn_effect, clusters=counts)
+        found = plain(proof.to_json())
+        event = self.work.milestone("cut", proof=found, lrn_effect=found["lrn_effect"], clusters=counts)
         if not proof.ok:
             raise Refused(f"its surgery could not be proven: {proof.reason}")
         yield event
@@ -212,6 +214,5 @@ class Birth:
 
 
 def plain(value: dict[str, Any]) -> dict[str, Any]:
-    """Without numbers that JSON lacks."""
-    finite = {True: lambda v: v, False: lambda v: None}
-    return {key: finite[not isinstance(part, float) or abs(part) < float("inf")](part) for key, part in value.items()}
+    """Without infinities and what is no number, which JSON lacks."""
+    return {key: None if isinstance(part, float) and not math.isfinite(part) else part for key, part in value.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -17,7 +18,8 @@ from safetensors.torch import save_file
 
 from evolution_core.architectures import build
 from evolution_core.cli import main
-from evolution_core.cli.terminal import conclusion, duration, table
+from evolution_core.cli.terminal import Progress, conclusion, duration, table
+from evolution_core.events import Event
 from evolution_core.genome import load_network
 from evolution_core.records import NetworkRecord
 from tests.evolution_core import own_networks
@@ -319,6 +321,36 @@ def test_export_into_a_folder_that_is_not_there_is_refused(evolved, tmp_path, ca
 
 
 # --- words ------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    """A terminal to look at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_progress_is_one_line_that_lives_and_goes(monkeypatch):
+    monkeypatch.setattr("evolution_core.cli.terminal._LIVE_SECONDS", 0.0)
+    screen = Terminal()
+    progress = Progress(screen)
+    for share in (0.25, 0.5):
+        data = {"phase": "growth", "share": share, "epoch": 1.5, "loss": 0.25, "images_per_second": 1234.5}
+        progress.show(Event("progress", "1-1", data))
+    assert "\n" not in screen.getvalue()
+    assert "\r      1-1  growth     epoch 1.50  loss 0.2500  1,234 images/s  50 %, ? left" in screen.getvalue()
+    progress.show(Event("shock", "1-1", {"accuracy": 0.5}))
+    lines = screen.getvalue().split("\n")
+    assert lines[0].split("\r")[-1].strip() == "1-1  shock: accuracy 50.00 % right after synthesis"
+    assert lines[0].split("\r")[-2].strip() == ""  # wiped before the line that stays
+
+
+def test_too_little_memory_is_a_sentence(monkeypatch, capsys):
+    def fill(options):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:116] DefaultCPUAllocator: not enough memory: you tried")
+
+    monkeypatch.setattr("evolution_core.cli.listings.list_command", fill)
+    assert "not enough memory" in refusal(capsys, "stresses")
 
 
 def test_durations_and_conclusions_in_words():

@@ -273,7 +273,7 @@ def test_an_offspring_whose_surgery_cannot_be_proven_is_refused_and_its_sibling_
     def slips(model, clusters, alive):
         result = honest(model, clusters, alive)
         if slips.calls == 0:
-            next(iter(result.parameters())).data += 1.0
+            next(iter(result.parameters())).data += float("nan")  # the worst to write down, too
         slips.calls += 1
         return result
 
