@@ -1,6 +1,6 @@
 """The table of surgery cases, run by Eustress and by Torch-Pruning under the same check.
 
-Both remove about half of the channels of each small network in `tests/evolution_core/surgery_cases.py`, three times
+Both remove about half of the channels of each small network in `tests/evolution_core/surgery_cases`, three times
 over. The check asks neither of them: every weight is a number of its own, so that what is left of a parameter tells
 which synapses were removed; those are set to zero in the whole network, and both must then compute the same.
 
@@ -196,7 +196,7 @@ def markdown(results: dict[str, Any]) -> str:
     lines += [
         "",
         "Made by `python benchmarks/surgery_table.py`; details of every failure are in",
-        "`benchmarks/results/surgery_table.json`, the networks in `tests/evolution_core/surgery_cases.py`.",
+        "`benchmarks/results/surgery_table.json`, the networks in `tests/evolution_core/surgery_cases`.",
         "",
     ]
     return "\n".join(lines)

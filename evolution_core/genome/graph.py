@@ -177,7 +177,7 @@ def attribute(model: nn.Module, path: str) -> Any:
 
 
 def run_values(model: nn.Module, graph: fx.Graph, stand_ins: dict[str, nn.Module], example: Tensor) -> dict[str, Any]:
-    """Every node's value for `example` [N, ...], in evaluation mode, where the model is; the model is left as it was."""
+    """Every node's value for `example` [N, ...], in evaluation mode and where the model is, which is left as it was."""
     module = with_stand_ins(model, graph, stand_ins)
     modes = {part: part.training for part in module.modules()}
     module.eval()
