@@ -12,6 +12,7 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -42,19 +43,19 @@ def accuracy(data: Data, spec: RunSpec, epochs: float) -> float | None:
     return task.evaluate(model, data.validation, data)["accuracy"]
 
 
-def sweep(data: Data, spec: RunSpec, epochs: float, seeds: int, optimizers: list[str]) -> list[dict]:
-    rows = []
+def sweep(
+    data: Data, spec: RunSpec, epochs: float, seeds: int, optimizers: list[str], rates: list[float]
+) -> Iterator[dict]:
     for optimizer in optimizers:
-        for rate in RATES[optimizer]:
+        for rate in rates or RATES[optimizer]:
             started = time.perf_counter()
             chosen = [spec.replace(optimizer=optimizer, learning_rate=rate, seed=seed) for seed in range(seeds)]
             reached = [accuracy(data, each, epochs) for each in chosen]
             learnt = [each for each in reached if each is not None]
             mean = statistics.mean(learnt) if learnt else None
-            rows.append({"optimizer": optimizer, "rate": rate, "accuracies": reached, "mean": mean})
             shown = "astray" if mean is None else f"{100 * mean:.2f} %"
             print(f"{optimizer:6} {rate:<7g} {shown:>9}  {time.perf_counter() - started:.0f} s", flush=True)
-    return rows
+            yield {"optimizer": optimizer, "rate": rate, "accuracies": reached, "mean": mean}
 
 
 def main() -> None:
@@ -68,20 +69,31 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--optimizers", default=",".join(RATES))
+    parser.add_argument("--cache", type=Path, help="folder for decoded images, so that a second run starts at once")
+    parser.add_argument("--rates", default="", help="joined by commas; default: five for each optimizer")
+    parser.add_argument("--validation-share", type=float, default=0.1)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     spec = RunSpec(
-        architecture=options.architecture, width=options.width, limit=options.limit, batch_size=options.batch_size
+        architecture=options.architecture,
+        width=options.width,
+        limit=options.limit,
+        batch_size=options.batch_size,
+        validation_share=options.validation_share,
     )
-    data = load(options.data, spec=spec)
-    rows = sweep(data, spec, options.epochs, options.seeds, options.optimizers.split(","))
+    data = load(options.data, spec=spec, cache=options.cache)
+    rates = [float(rate) for rate in options.rates.split(",") if rate]
     name = options.name or f"{options.data.stem}-{options.architecture}"
     RESULTS.mkdir(exist_ok=True)
-    about = {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()}
+    about = {
+        key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items() if key != "cache"
+    }
     about["data"] = options.data.name
-    result = {"about": about, "images": len(data.train), "torch": torch.__version__, "rows": rows}
-    (RESULTS / f"learning-rates-{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    result = {"about": about, "images": len(data.train), "torch": torch.__version__, "rows": []}
+    for row in sweep(data, spec, options.epochs, options.seeds, options.optimizers.split(","), rates):
+        result["rows"].append(row)
+        (RESULTS / f"learning-rates-{name}.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
