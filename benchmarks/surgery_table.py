@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import copy
 import json
+import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from tests.evolution_core.surgery_cases import CASES, Case  # noqa: E402
 
 SEEDS = (0, 1, 2)
 TOLERANCE = 1e-4
+PATIENCE = 30  # seconds of processor time
 ORDER = ("exact", "left whole", "crashes", "differs")  # from best to worst
 Surgeon = Callable[[nn.Module, Case, int], nn.Module]
 
@@ -98,7 +101,8 @@ def judged(model: nn.Module, surgeon: Surgeon, case: Case, seed: int) -> dict[st
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            smaller = surgeon(copy.deepcopy(model), case, seed).eval()
+            with _patience():
+                smaller = surgeon(copy.deepcopy(model), case, seed).eval()
         before = sum(parameter.numel() for parameter in model.parameters())
         removed = 1 - sum(parameter.numel() for parameter in smaller.parameters()) / before
         images = torch.randn(4, *case.shape, generator=torch.Generator().manual_seed(seed))
@@ -119,6 +123,22 @@ def judged(model: nn.Module, surgeon: Surgeon, case: Case, seed: int) -> dict[st
     exact = difference is not None and difference <= TOLERANCE * max(scale, 1e-6)
     detail = "" if exact else f"outputs differ by {difference:.3g} of {scale:.3g}" if same_shapes else "other shape"
     return {"verdict": "exact" if exact else "differs", "removed": round(removed, 4), "detail": detail}
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """TimeoutError after PATIENCE seconds of work: a surgeon that never ends has failed too."""
+
+    def give_up(number: int, frame: Any) -> None:
+        raise TimeoutError(f"no result after {PATIENCE} s of work")
+
+    before = signal.signal(signal.SIGPROF, give_up)
+    signal.setitimer(signal.ITIMER_PROF, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _with_zeros(model: nn.Module, smaller: nn.Module) -> nn.Module:
@@ -164,7 +184,8 @@ def markdown(results: dict[str, Any]) -> str:
         "bypassed). Random weights, no training: this is about structure, not accuracy.",
         "",
         "*exact*: smaller and the same. *left whole*: nothing was removed. *crashes*: an exception while cutting or in",
-        "the first forward pass after it. *differs*: no error, other outputs. The worst of three runs is shown.",
+        "the first forward pass after it, or no end within 30 s of work. *differs*: no error, other outputs. The worst",
+        "of three runs is shown.",
         "A * marks networks in which an operation mixes all channels by nature (layer normalisation, softmax over",
         "channels). No cut before it can be exact: Eustress leaves those channels whole and cuts elsewhere; a tool",
         "that cuts them differs by choice, and may count on training to mend it. Torch-Pruning ran as its",

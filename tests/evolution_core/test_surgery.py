@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -193,3 +195,13 @@ def test_functional_batch_normalisation_keeps_learning_its_statistics() -> None:
         assert torch.equal(offspring.get_buffer("mean"), before)
         offspring.train()(images)
         assert not torch.equal(offspring.get_buffer("mean"), before)
+
+
+def test_the_published_table_is_this_one() -> None:
+    """The page in docs/ shows every case, and Eustress exact in all of them."""
+    root = Path(__file__).resolve().parents[2]
+    results = json.loads((root / "benchmarks/results/surgery_table.json").read_text())
+    assert [row["case"] for row in results["cases"]] == list(CASES)
+    assert {row["eustress"]["verdict"] for row in results["cases"]} == {"exact"}
+    page = (root / "docs/surgery.md").read_text()
+    assert all(f"| {row['case']}{' *' if row['mixes'] else ''} |" in page for row in results["cases"])
