@@ -164,7 +164,7 @@ def test_networks_take_turns_and_the_median_counts(monkeypatch):
     now = [0.0]
     calls: list[str] = []
 
-    def runner(network):
+    def runner(network, image):
         def run():
             calls.append(network)
             now[0] += {"fast": 0.001, "slow": 0.004}[network] * (10 if len(calls) % 17 == 0 else 1)
@@ -183,7 +183,7 @@ def test_networks_take_turns_and_the_median_counts(monkeypatch):
 def test_time_is_capped(monkeypatch):
     now = [0.0]
 
-    def runner(network):
+    def runner(network, image):
         def run():
             now[0] += 1.0
 
