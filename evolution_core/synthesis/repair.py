@@ -43,8 +43,9 @@ def repair(
     For each layer in forward order, on the images [N, C, H, W] (normalised as in training): the weights W minimise
     ||X W - Y||^2 + lambda ||W - W0||^2, where X is what the offspring's layer now receives, Y the parent's
     pre-activations at the living channels, W0 the inherited weights, lambda = ridge times the mean of X'X's diagonal
-    (our formalisation; the default did best of 1e-4 to 1e-1 for LeNet-5 on MNIST, with 128 and 512 images; grouped and depthwise layers group by group). `clusters` is the parent's map and `alive` [n] the
-    cut that made the offspring. Layers used twice, transposed or in functional form keep their weights. Deterministic.
+    (our formalisation; the default did best of 1e-4 to 1e-1 for LeNet-5 on MNIST, with 128 and 512 images). Grouped
+    and depthwise layers are fitted group by group. `clusters` is the parent's map and `alive` [n] the cut that made the
+    offspring. Layers used twice, transposed or in functional form keep their weights. Deterministic.
     Of the images only as many are used as keep both networks' activations within `memory` bytes.
     """
     runs = _Lockstep(offspring, parent, clusters, _fitting(images, clusters, memory))

@@ -105,6 +105,10 @@ class Installation:
         )
         return {name: tuple(row) for name, *row in rows}  # type: ignore[misc]
 
+    def claim(self, run: int) -> str:
+        """Which worker's hold the ancestor is in, if any."""
+        return self.ask("SELECT claimed_by FROM networks_network WHERE run_id = ? AND name = 'ancestor'", run)[0][0]
+
     def wait_for_end(self, run: int, seconds: float = 400) -> None:
         wait_for(lambda: self.run(run)[0] not in ("queued", "running"), seconds, "the run's end")
 
@@ -204,23 +208,27 @@ def test_a_cancelled_run_stops_within_seconds(world: World, serve: Callable[...,
     assert installation.networks(run)["ancestor"][0] == "cancelled"
 
 
-def test_work_that_kills_every_worker_ends_with_a_sentence(world: World, serve: Callable[..., Installation]) -> None:
+def test_work_that_kills_every_worker_ends_with_a_sentence(
+    world: World, serve: Callable[..., Installation], tmp_path: Path
+) -> None:
     """Three workers in a row killed at the same place: the run is given up, and says what to try."""
+    endless = tmp_path / "endless.json"  # no attempt may reach the end of its life before it is killed
+    endless.write_text(json.dumps({**SPEC, "epochs": 5000}))
     installation = serve()
-    run = installation.drive("begin", world.archive, world.spec)
-    installation.wait_for_life(run, "ancestor", 0.0)
-    for attempt in (1, 2, 3):
-        wait_for(lambda: installation.networks(run)["ancestor"][0] in ("living", "errored"), 60, "another attempt")
-        # as if no attempt came further than the last: what is measured is the count of attempts alone
-        installation_write(installation, "UPDATE networks_network SET progress = 0.999, attempts = ?", attempt)
+    run = installation.drive("begin", world.archive, endless)
+    for _ in range(3):
+        installation.wait_for_life(run, "ancestor", 0.0)
+        claim = installation.claim(run)
         installation.server.find("worker-1").kill()
-        wait_for(lambda: installation.networks(run)["ancestor"][0] != "living", 60, "the loss to be noticed")
+        # with the worker dead and its claim not yet taken back: as if no attempt came further than the one before
+        installation_write(installation, "UPDATE networks_network SET progress = 0.999")
+        wait_for(lambda claim=claim: installation.claim(run) != claim, 60, "the loss to be noticed")
     installation.wait_for_end(run, 60)
     state, message = installation.run(run)
     assert state == "errored"
     assert "was lost 3 times in a row" in message
 
 
-def installation_write(installation: Installation, statement: str, *values: object) -> None:
+def installation_write(installation: Installation, statement: str) -> None:
     with closing(sqlite3.connect(installation.home / "database.sqlite3", timeout=30)) as database, database:
-        database.execute(statement, values)
+        database.execute(statement)
