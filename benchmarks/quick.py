@@ -44,7 +44,8 @@ ROOT = Path(__file__).resolve().parents[1]
 GENERATIONS = 4
 BASE: dict[str, Any] = {
     "architecture": "lenet5",
-    "limit": 6000,
+    "limit": 8000,
+    "validation_share": 0.25,
     "generations": GENERATIONS,
     "offspring": 1,
     "epochs": 2.0,
@@ -244,8 +245,8 @@ def report(result: dict[str, Any]) -> str:
     lines = [
         "# First figures",
         "",
-        f"LeNet-5 on {BASE['limit']:,} training and validation images of Fashion-MNIST; {GENERATIONS} generations at "
-        f"half of the clusters each; {BASE['epochs']:g} epochs for each network, gestation included; "
+        f"LeNet-5 on {BASE['limit']:,} images of Fashion-MNIST, a quarter of them for validation; {GENERATIONS} "
+        f"generations at half of the clusters each; {BASE['epochs']:g} epochs for each network, gestation included; "
         f"{result['seeds']} seeds: mean ± standard deviation, in percent. *Shock* is validation accuracy right after "
         "synthesis; *grown* is validation accuracy at the end of growth; the test set was opened once, for the last "
         "generation's best network. Where a generation has several offspring, the row shows its best.",
