@@ -85,6 +85,7 @@ def arms() -> list[Arm]:
     found += [Arm("best of k, no stress", str(count), {"candidates": count, "stress": "none"}) for count in (1, 8)]
     found += [Arm("sharpness", f"{value:g}", {"sharpness": value}) for value in (1.0, 4.0, 16.0)]
     found += [Arm("strength", name, {"strength": name}) for name in ("sum", "l2", "taylor")]
+    found += [Arm("floor", f"{count} clusters", {"minimum_clusters": count}) for count in (1, 2, 4)]
     at_once = {"generations": 1, "environment": 0.5**GENERATIONS, "epochs": BASE["epochs"] * GENERATIONS}
     found += [
         Arm("one generation, as small, as long", "death list", {**at_once, "ancestor_epochs": BASE["epochs"]}),
@@ -225,7 +226,9 @@ def _defaults(fields: dict[str, Any]) -> dict[str, Any]:
     """BASE's values, so that an arm that spells a default out is the same as one that does not."""
     plain = RunSpec(**BASE).to_json()
     return {
-        name: plain[name] for name in ("sharpness", "strength", "candidates", "gestation") if name not in fields
+        name: plain[name]
+        for name in ("sharpness", "strength", "candidates", "gestation", "minimum_clusters")
+        if name not in fields
     } | {"stress": fields.get("stress", BASE["stress"])}
 
 
