@@ -15,6 +15,7 @@ from webapp.runs.page import line
 from webapp.runs.sentences import QUIET
 from webapp.runs.snapshot import ANCESTOR, Lineage, Snapshot, metric_label, metric_title
 from webapp.runs.status import PHASES
+from webapp.runs.survival import survival_context
 
 LINES = 30  # of the network's own log
 
@@ -46,6 +47,7 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "proof": record.get("proof") or None,
         "lrn_effect": record.get("lrn_effect"),
         "seconds": _seconds(record),
+        "survival": survival_context(lineage, own, urls),
         "layers": layer_rows(network, _ancestor_record(network)),
         "downloads": offered(network, urls),
         "export_url": urls.get("export", network.name),

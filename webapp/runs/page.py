@@ -16,6 +16,7 @@ from .models import Run, RunEvent
 from .sentences import QUIET, sentence
 from .snapshot import COSTS, Lineage, Snapshot, metric_label, metric_title, spec_value
 from .status import status_of
+from .survival import survival_context
 
 ROWS = 100  # of networks shown at once; the rest by a link
 LINES = 30  # of the log on the run's page
@@ -229,7 +230,12 @@ def layers(lineage: Lineage, urls: RunUrls, view: View) -> dict[str, Any]:
         rows = [
             {"layer": layer, "left": left, "of": before.get(layer, left)} for layer, left in network.clusters.items()
         ]
-    return {"selected": network, "selected_url": urls.network(network.name) if network else "", "layers": rows}
+    return {
+        "selected": network,
+        "selected_url": urls.network(network.name) if network else "",
+        "layers": rows,
+        "survival": survival_context(lineage, network, urls),
+    }
 
 
 def log(run: Run, limit: int, before: int | None = None) -> list[dict[str, Any]]:

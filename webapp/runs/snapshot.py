@@ -174,6 +174,15 @@ class Lineage:
             waiting.extend(self.by_name[current].parents)
         return found
 
+    def line(self, name: str | None) -> list[Snapshot]:
+        """From the ancestor down to the network, at each birth by the leading parent."""
+        found: list[Snapshot] = []
+        current = self.by_name.get(name or "")
+        while current is not None and current not in found:
+            found.append(current)
+            current = self.by_name.get(current.parents[0]) if current.parents else None
+        return found[::-1]
+
     def smaller(self, network: Snapshot | None) -> float | None:
         """How many times fewer parameters than the ancestor."""
         if network is None or self.ancestor is None or not network.parameters or not self.ancestor.parameters:

@@ -1,0 +1,42 @@
+"""How many of each layer's synaptic clusters lived on, network by network down one line of descent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .addresses import RunUrls
+from .snapshot import Lineage, Snapshot
+
+SHADES = 10  # steps of shading; none for a layer that is nearly gone, the last for one that is whole
+LAYERS = 200  # of the strip; deeper networks are shown by the layers that lost most
+
+
+def survival_context(lineage: Lineage, network: Snapshot | None, urls: RunUrls) -> dict[str, Any] | None:
+    """Context of `runs/_survival.html`: layers by the networks from the ancestor to `network`, with what is left.
+
+    {"of": name, "line": [{"name", "url", "generation"}], "rows": [{"layer", "cells": [{"left", "before", "share",
+    "shade"}]}], "hidden": layers left out}; None where there is no line yet.
+    """
+    line = [one for one in lineage.line(network.name) if one.clusters] if network is not None else []
+    if len(line) < 2 or network is None or not line[0].is_ancestor:
+        return None
+    before = line[0].clusters
+    rows: list[dict[str, Any]] = [
+        {"layer": layer, "cells": [_cell(one, layer, count) for one in line]} for layer, count in before.items()
+    ]
+    shown = rows
+    if len(rows) > LAYERS:
+        least = sorted(range(len(rows)), key=lambda place: (rows[place]["cells"][-1]["share"], place))[:LAYERS]
+        shown = [rows[place] for place in sorted(least)]
+    return {
+        "of": network.name,
+        "line": [{"name": n.name, "url": urls.network(n.name), "generation": n.generation} for n in line],
+        "rows": shown,
+        "hidden": len(rows) - len(shown),
+    }
+
+
+def _cell(network: Snapshot, layer: str, before: int) -> dict[str, Any]:
+    left = network.clusters.get(layer, 0)
+    share = left / before if before else 0.0
+    return {"left": left, "before": before, "share": share, "shade": round(SHADES * min(1.0, share))}
