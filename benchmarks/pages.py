@@ -1,0 +1,136 @@
+"""Claim: every page and fragment is answered in under 150 ms (p95) with a fixed number of queries, for a run of 5,000
+networks and a team of 500 runs on SQLite, and all scripts and styles together take less than 350 kB compressed.
+
+    python benchmarks/pages.py [--json] [--networks 5000] [--runs 500] [--repeat 30] [--home DIR]
+
+Rows are made in a temporary home (or in --home, which is kept and reused, for looking at them in a browser). Pages
+are asked for inside this process, one after another, as a signed-in member; templates and database are real, the
+network is not. Every address below a run is found by itself: what is added to PAGES is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import platform
+import re
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+LIMIT_MS, LIMIT_KB = 150, 350
+
+# name -> address; {run} is the run of many networks, {small} a finished one, {dataset} its data, {network} a network
+# of the middle of the large run, {edge} that network's first parent.
+PAGES = {
+    "runs": "/runs/",
+    "runs, last page": "/runs/?page=20",
+    "runs, searched": "/runs/?q=run+4&state=finished",
+    "run": "/runs/{run}/",
+    "run, another view": "/runs/{run}/?sort=latency&network={network}&cost=macs&height=shock&page=40",
+    "run, live parts": "/runs/{run}/live",
+    "run, chart": "/runs/{run}/chart.json",
+    "run, lineage.json of a small one": "/runs/{small}/lineage.json",
+    "run, small": "/runs/{small}/",
+    "run, log": "/runs/{run}/log/",
+    "run, events": "/runs/{run}/events.json?after=0",
+    "network": "/runs/{run}/networks/{network}/",
+    "network, ancestor": "/runs/{run}/networks/ancestor/",
+    "new run": "/runs/new/",
+    "clone": "/runs/{small}/clone/",
+    "own networks": "/runs/bases/",
+    "sharing": "/runs/{run}/share/",
+    "data sets": "/datasets/",
+    "data set": "/datasets/{dataset}/",
+    "team": "/team/",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON only")
+    parser.add_argument("--networks", type=int, default=5000)
+    parser.add_argument("--runs", type=int, default=500)
+    parser.add_argument("--repeat", type=int, default=30)
+    parser.add_argument("--home", type=Path, help="keep the rows here, and use those that are there")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        found = measure(options.home or Path(scratch), options.networks, options.runs, options.repeat)
+    slow = [name for name, page in found["pages"].items() if page["p95_ms"] > LIMIT_MS]
+    if options.json:
+        print(json.dumps(found, indent=1))
+    else:
+        for name, page in found["pages"].items():
+            print(f"{page['p95_ms']:8.1f} ms p95 {page['cpu_ms']:7.1f} ms of work {page['queries']:3} queries {page['kb']:7.1f} kB  {name}")
+        print(f"{found['assets_kb']:8.1f} kB of scripts and styles, compressed")
+    return 1 if slow or found["assets_kb"] > LIMIT_KB else 0
+
+
+def measure(home: Path, networks: int, runs: int, repeat: int) -> dict[str, Any]:
+    os.environ["EUSTRESS_HOME"] = str(home)
+    os.environ["EUSTRESS_ALLOWED_HOSTS"] = "testserver"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
+    home.mkdir(parents=True, exist_ok=True)
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    call_command("migrate", verbosity=0)
+    from benchmarks.rows import member, seed
+
+    places = seed(networks, runs)
+    return {
+        "machine": {"python": platform.python_version(), "processors": os.cpu_count(), "system": platform.platform()},
+        "networks": networks,
+        "runs": runs,
+        "pages": {name: timed(member(), address.format(**places), repeat) for name, address in PAGES.items()},
+        "assets_kb": round(sum(assets().values()) / 1000, 1),
+    }
+
+
+def timed(client: Any, address: str, repeat: int) -> dict[str, Any]:
+    """p95 and median of `repeat` answers, after one that fills templates and statements; queries of one answer."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as captured:
+        response = client.get(address)
+    assert response.status_code == 200, f"{address}: {response.status_code}"
+    queries, times, work = len(captured), [], []
+    for _ in range(repeat):
+        started, worked = time.perf_counter(), time.process_time()
+        response = client.get(address)
+        length = len(response.content)
+        times.append((time.perf_counter() - started) * 1000)
+        work.append((time.process_time() - worked) * 1000)
+    times.sort()
+    return {
+        "p95_ms": round(times[min(len(times) - 1, int(0.95 * len(times)))], 1),
+        "median_ms": round(statistics.median(times), 1),
+        "cpu_ms": round(statistics.median(work), 1),  # what does not grow when others use the machine
+        "queries": queries,
+        "kb": round(length / 1000, 1),
+    }
+
+
+def assets() -> dict[str, int]:
+    """Every script and style sheet that any page loads, with its size in bytes as it is sent (gzip)."""
+    ours = [*(ROOT / "webapp/static").rglob("*.js"), *(ROOT / "webapp/static").rglob("*.css")]
+    templates = "".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
+    scripts = "".join(path.read_text() for path in ours)
+    vendor = {ROOT / "node_modules" / name for name in re.findall(r"vendor/([\w./@-]+\.(?:js|css))", templates + scripts)}
+    return {str(path.relative_to(ROOT)): len(gzip.compress(path.read_bytes(), 9)) for path in (*ours, *sorted(vendor))}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
