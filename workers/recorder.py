@@ -199,6 +199,7 @@ class Recorder:
                 "parameters",
                 "macs",
                 "bytes",
+                "peak_activation_bytes",
                 "latency_ms",
                 "ancestor_latency_ms",
                 "clusters",

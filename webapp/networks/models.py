@@ -44,6 +44,7 @@ class Network(models.Model):
     parameters = models.BigIntegerField(null=True, blank=True)
     macs = models.BigIntegerField(null=True, blank=True)
     bytes = models.BigIntegerField(null=True, blank=True)
+    peak_activation_bytes = models.BigIntegerField(null=True, blank=True)  # most alive at once, for one image
     latency_ms = models.FloatField(null=True, blank=True)
     ancestor_latency_ms = models.FloatField(null=True, blank=True)  # in the same run as latency_ms
     clusters = models.JSONField(default=dict, blank=True)  # layer -> count
