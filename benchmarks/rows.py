@@ -60,9 +60,7 @@ def _dataset(team: Team, name: str) -> Dataset:
     sizes = {"minimum": [32, 32], "maximum": [32, 32], "shared": True}
     report = {"classes": classes, "images": 4800, "channels": 3, "sizes": sizes, "default_input": 32}
     report |= {"problems": [], "samples": []}
-    return Dataset.objects.create(
-        team=team, name=name, state=Dataset.State.READY, task="classification", report=report
-    )
+    return Dataset.objects.create(team=team, name=name, state=Dataset.State.READY, task="classification", report=report)
 
 
 def _evolution(
@@ -134,6 +132,7 @@ def _network(
         parameters=parameters,
         macs=macs,
         bytes=4 * parameters,
+        peak_activation_bytes=record["peak_activation_bytes"],
         latency_ms=latency,
         ancestor_latency_ms=1.01,
         clusters=clusters,

@@ -14,9 +14,10 @@ from webapp.networks.models import Network
 from webapp.runs.addresses import RunUrls
 from webapp.runs.chart import chart_data
 from webapp.runs.layout import lay_out
+from webapp.runs.measures import COSTS
 from webapp.runs.models import Run
 from webapp.runs.pareto import front
-from webapp.runs.snapshot import COSTS, Lineage
+from webapp.runs.snapshot import Lineage
 
 few = st.integers(0, 6).map(float)  # few values, so that ties happen
 

@@ -161,12 +161,12 @@ def test_when_none_is_within_the_drop_it_says_so(team: Any, dataset: Any) -> Non
 def test_the_view_is_in_the_address(client_of: Any, ada: Any, finished: Run) -> None:
     client = client_of(ada)
     address = f"/runs/{finished.pk}/"
-    response = client.get(address, {"sort": "parameters", "network": "3-1", "height": "size", "cost": "latency_ms"})
+    response = client.get(address, {"sort": "parameters", "network": "3-1", "height": "size", "cost": "latency"})
     sizes = [row["network"].parameters for row in response.context["rows"]]
     assert sizes == sorted(sizes)
     assert response.context["selected"].name == "3-1"
     query = parse_qs(response.context["columns"][1]["query"][1:])
-    assert query == {"height": ["size"], "cost": ["latency_ms"], "network": ["3-1"], "sort": ["-accuracy"]}
+    assert query == {"height": ["size"], "cost": ["latency"], "network": ["3-1"], "sort": ["-accuracy"]}
     assert 'aria-sort="ascending"' in response.content.decode()
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from .addresses import RunUrls
 from .layout import HEIGHTS, lay_out
+from .measures import COSTS
 from .models import Run
 from .pareto import front
-from .snapshot import COSTS, Lineage, Snapshot, metric_label
+from .snapshot import Lineage, Snapshot, metric_label
 
 
 def chart_data(run: Run, urls: RunUrls, lineage: Lineage | None = None, drop: float | None = None) -> dict[str, Any]:
@@ -55,7 +56,8 @@ def _network(network: Snapshot, urls: RunUrls, lineage: Lineage) -> dict[str, An
         "parameters": network.parameters,
         "macs": network.macs,
         "bytes": network.bytes,
-        "latency_ms": network.latency_ms,
+        "memory": network.peak_activation_bytes,
+        "latency": network.latency_ms,
         "smaller": lineage.smaller(network),
     }
 
@@ -71,8 +73,9 @@ def _layout(lineage: Lineage, by: str) -> dict[str, Any]:
 
 def _front(lineage: Lineage, index: dict[str, int], cost: str) -> list[int]:
     """Measured networks that no other beats on this cost and on accuracy, cheapest first."""
-    known = [n for n in lineage.measured if n.cost(cost) is not None]
-    return [index[known[i].name] for i in front([(n.cost(cost) or 0.0, n.validation_accuracy or 0.0) for n in known])]
+    known = [n for n in lineage.measured if n.measure(cost) is not None]
+    points = [(n.measure(cost) or 0.0, n.validation_accuracy or 0.0) for n in known]
+    return [index[known[i].name] for i in front(points)]
 
 
 def _generations(lineage: Lineage) -> list[dict[str, Any]]:

@@ -12,15 +12,15 @@ from evolution_core.spec import SETTINGS, RunSpec, SpecError, catalogue
 from .addresses import RunUrls
 from .form_fields import typed
 from .layout import HEIGHTS
+from .measures import COSTS, MEASURES
 from .models import Run, RunEvent
 from .sentences import QUIET, sentence
-from .snapshot import COSTS, Lineage, Snapshot, metric_label, metric_title, spec_value
+from .snapshot import Lineage, Snapshot, metric_label, metric_title, spec_value
 from .status import status_of
 from .survival import survival_context
 
 ROWS = 100  # of networks shown at once; the rest by a link
 LINES = 30  # of the log on the run's page
-COST_LABELS = {"parameters": "parameters", "macs": "multiply-adds", "bytes": "size", "latency_ms": "latency"}
 _SORTS = ("name", "accuracy", "shock", "parameters", "macs", "latency", "size")
 _SORT_FIELDS = {
     "accuracy": "validation_accuracy",
@@ -212,7 +212,7 @@ def axes(view: View) -> dict[str, list[dict[str, Any]]]:
             for key, label in (("accuracy", "accuracy"), ("size", "size"))
         ],
         "cost": [
-            {"key": key, "label": COST_LABELS[key], "on": view.cost == key, "query": view.query(cost=key)}
+            {"key": key, "label": MEASURES[key].label, "on": view.cost == key, "query": view.query(cost=key)}
             for key in COSTS
         ],
     }

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
+
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from webapp.networks.models import Network
 from webapp.runs.models import Run
 
-ANCESTOR = "ancestor"
-COSTS = ("parameters", "macs", "bytes", "latency_ms")  # what accuracy is traded against
+from .measures import MEASURES
 
-_FIELDS = (
+ANCESTOR = "ancestor"
+
+_PLAIN = (
     "pk",
     "name",
     "generation",
@@ -29,19 +33,16 @@ _FIELDS = (
     "parameters",
     "macs",
     "bytes",
+    "peak_activation_bytes",
     "latency_ms",
     "ancestor_latency_ms",
-    "clusters",
-    "heartbeat_at",
-    "created_at",
-    "started_at",
-    "measured_at",
     "attempts",
 )
+# Read as text and taken apart only where asked for: few of thousands of networks are.
+_LATER = ("clusters", "heartbeat_at", "created_at", "started_at", "measured_at")
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """One network as it was when read. Accuracies are fractions, latencies milliseconds, None where not known."""
 
     pk: int
@@ -58,15 +59,36 @@ class Snapshot:
     parameters: int | None
     macs: int | None
     bytes: int | None
+    peak_activation_bytes: int | None
     latency_ms: float | None
     ancestor_latency_ms: float | None
-    clusters: dict[str, int]
-    heartbeat_at: datetime | None
-    created_at: datetime
-    started_at: datetime | None
-    measured_at: datetime | None
     attempts: int
+    clusters_text: str
+    heartbeat_text: str | None
+    created_text: str
+    started_text: str | None
+    measured_text: str | None
     parents: tuple[str, ...] = ()
+
+    @property
+    def clusters(self) -> dict[str, int]:
+        return dict(json.loads(self.clusters_text))
+
+    @property
+    def heartbeat_at(self) -> datetime | None:
+        return _moment(self.heartbeat_text)
+
+    @property
+    def created_at(self) -> datetime:
+        return _moment(self.created_text) or datetime.min.replace(tzinfo=UTC)
+
+    @property
+    def started_at(self) -> datetime | None:
+        return _moment(self.started_text)
+
+    @property
+    def measured_at(self) -> datetime | None:
+        return _moment(self.measured_text)
 
     @property
     def is_ancestor(self) -> bool:
@@ -92,8 +114,14 @@ class Snapshot:
             return None
         return self.ancestor_latency_ms / self.latency_ms
 
-    def cost(self, name: str) -> float | None:
-        return getattr(self, name)
+    def measure(self, key: str) -> float | None:
+        """The value of one of MEASURES."""
+        return getattr(self, MEASURES[key].field)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Both databases keep UTC; PostgreSQL says so in the text, SQLite does not."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
 
 
 class Lineage:
@@ -106,21 +134,37 @@ class Lineage:
 
     @classmethod
     def of(cls, run: Run) -> Lineage:
-        """Three queries, however many networks."""
-        through = Network.parents.through
-        rows = list(Network.objects.filter(run=run).order_by("generation", "pk").values(*_FIELDS))
-        names = {row["pk"]: row["name"] for row in rows}
-        parents: dict[int, list[str]] = {}
-        links = through._default_manager.filter(from_network__run=run).order_by("pk")
+        """Two queries, however many networks."""
+        rows = list(
+            Network.objects.filter(run=run)
+            .order_by("generation", "pk")
+            .values_list(*_PLAIN, *(Cast(name, TextField()) for name in _LATER))
+        )
+        names = {row[0]: row[1] for row in rows}
+        links = Network.parents.through._default_manager.filter(from_network__run=run).order_by("pk")
+        parents: dict[int, tuple[str, ...]] = {}
         for child, parent in links.values_list("from_network_id", "to_network_id"):
             if parent in names:
-                parents.setdefault(child, []).append(names[parent])
-        networks = [Snapshot(**row, parents=tuple(parents.get(row["pk"], ()))) for row in rows]
+                parents[child] = (*parents.get(child, ()), names[parent])
+        networks = [Snapshot._make((*row, parents.get(row[0], ()))) for row in rows]
         return cls(networks, float(run.spec.get("max_drop", 1.0)), names.get(run.chosen_id or 0))
 
     @cached_property
     def by_name(self) -> dict[str, Snapshot]:
         return {network.name: network for network in self.networks}
+
+    @cached_property
+    def generations(self) -> dict[int, list[Snapshot]]:
+        """The networks of each generation that has any."""
+        born: dict[int, list[Snapshot]] = {}
+        for network in self.networks:
+            born.setdefault(network.generation, []).append(network)
+        return born
+
+    @cached_property
+    def parents(self) -> set[str]:
+        """Names of the networks that have offspring: the survivors."""
+        return {name for network in self.networks for name in network.parents}
 
     @cached_property
     def ancestor(self) -> Snapshot | None:

@@ -91,7 +91,7 @@ def bars(run: Run, lineage: Lineage) -> tuple[Bar, ...]:
     generations, offspring = int(spec_value(run, "generations", 0)), int(spec_value(run, "offspring", 1))
     result = []
     for generation in range(generations + 1):
-        born = [network for network in lineage.networks if network.generation == generation]
+        born = lineage.generations.get(generation, [])
         expected = max(1 if generation == 0 else offspring, len(born))
         done = sum(min(1.0, n.progress) if n.is_open else 1.0 for n in born)
         if run.has_ended and born and not any(n.is_open for n in born):

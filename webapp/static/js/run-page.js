@@ -49,7 +49,7 @@ class RunPage {
     const one = (name, known, fallback) => (known.includes(query.get(name)) ? query.get(name) : fallback);
     this.view = {
       height: one("height", ["accuracy", "size"], "accuracy"),
-      cost: one("cost", ["parameters", "macs", "bytes", "latency_ms"], "parameters"),
+      cost: one("cost", ["parameters", "macs", "bytes", "memory", "latency"], "parameters"),
       network: query.get("network") ?? "",
       zoom: query.get("zoom") ?? "",
     };

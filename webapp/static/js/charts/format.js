@@ -27,5 +27,6 @@ export const costs = {
   parameters: { label: "parameters", value: count, tick: (v) => roundScaled(v, ["", "k", "M", "G"]) },
   macs: { label: "multiply-adds", value: count, tick: (v) => roundScaled(v, ["", "k", "M", "G"]) },
   bytes: { label: "size", value: bytes, tick: (v) => roundScaled(v, ["B", "kB", "MB", "GB"]) },
-  latency_ms: { label: "latency", value: milliseconds, tick: (v) => `${Number(v.toPrecision(2))} ms` },
+  memory: { label: "memory", value: bytes, tick: (v) => roundScaled(v, ["B", "kB", "MB", "GB"]) },
+  latency: { label: "latency", value: milliseconds, tick: (v) => `${Number(v.toPrecision(2))} ms` },
 };
