@@ -67,6 +67,7 @@ def measured(network: Network, folder: Path, **fields: Any) -> Event:
         "parameters": 1234,
         "macs": 5678,
         "bytes": 4936,
+        "peak_activation_bytes": 3136,
         "latency_ms": 0.5,
         "ancestor_latency_ms": 0.5,
         "clusters": {"conv1": 20},
@@ -86,6 +87,7 @@ def test_a_life_is_told_and_measured(network: Network, live: Callable[..., None]
     assert kinds(network) == ["born", "growth", "measured"]
     assert (network.state, network.claimed_by, network.attempts) == (State.MEASURED, "", 0)
     assert (network.progress, network.parameters, network.validation_accuracy) == (1.0, 1234, 0.97)
+    assert network.peak_activation_bytes == 3136
     assert network.started_at is not None
     assert network.measured_at is not None
     assert network.file.name == f"runs/{network.run_id}/ancestor.safetensors"
