@@ -287,6 +287,15 @@ class RunFields:
         minimum=0.05,
         maximum=0.95,
     )
+    multi_scale: float = setting(
+        0.0,
+        "number",
+        "Multi-scale",
+        "Every ten steps images change size, by up to this share either way, as detectors are trained; 0: never.",
+        "training",
+        minimum=0.0,
+        maximum=0.5,
+    )
     distillation: float = setting(
         0.0,
         "number",

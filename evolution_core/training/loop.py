@@ -127,7 +127,9 @@ class _Training:
         self.device = next(self.model.parameters()).device
         self.layout = layouts.layout_for(self.model, self.data.shape)
         self.optimizer = Optimizer(self.model, self.spec)
-        self.sizes = SizeSchedule(self.model, self.data.shape, self.spec, self.steps, self.teacher)
+        self.sizes = SizeSchedule(
+            self.model, self.data.shape, self.spec, self.steps, self.teacher, phase=self.phase, seed=self.seed
+        )
         self.notices += self.sizes.notices
         self.mark_every = max(1, math.ceil(self.steps / self.batches.per_epoch / MARKS)) * self.batches.per_epoch
         named = dict(self.model.named_parameters())

@@ -123,6 +123,7 @@ def test_a_detector_measures_and_exports_from_its_file(archive, tmp_path, capsys
         {"encoding": "both"},
         {"augmentation": "photo", "stress": ["rehearsal"], "resource": "parameters"},
         {"environment": "5x", "inheritance": "newborn"},
+        {"multi_scale": 0.5, "distillation": 0.2},
     ],
     ids=lambda fields: "-".join(fields)[:40],
 )

@@ -17,7 +17,7 @@ from evolution_core.tasks import task_for
 from evolution_core.training import Checkpoint, TrainingError, train
 from evolution_core.training.batches import Batches
 from evolution_core.training.schedule import rate, step_count
-from evolution_core.training.sizes import accepts
+from evolution_core.training.sizes import accepts, scales_around
 from tests.evolution_core.small_world import clusters, small, world
 
 TASK = task_for("classification")
@@ -221,6 +221,40 @@ def test_a_network_of_one_size_ignores_progressive_sizes_and_says_so():
     assert not accepts(folded, (1, 16, 16), 8)
 
 
+def test_multi_scale_draws_a_size_every_ten_steps():
+    """Every size within the share comes, none other; a size stays ten steps; the same seed draws the same ones."""
+    seen = []
+    for _ in range(2):
+        model, sizes = small(), []
+        model.conv1.register_forward_pre_hook(
+            lambda module, inputs, sizes=sizes: sizes.append(inputs[0].shape[-1]) if module.training else None
+        )
+        run(model, world(), spec(multi_scale=0.2), epochs=20)
+        seen.append(sizes)
+    assert set(seen[0]) == {13, 14, 15, 16, 17, 18, 19}
+    assert all(len(set(seen[0][first : first + 10])) == 1 for first in range(0, 240, 10))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize(
+    ("size", "share", "multiple", "sizes"),
+    [
+        (224, 0.25, 32, [192, 224, 256]),
+        (416, 0.5, 32, [224, 288, 352, 416, 480, 544, 608]),
+        (64, 0.4, 32, [64]),
+        (32, 0.0, 1, [32]),
+    ],
+)
+def test_scales_are_multiples_around_the_size(size, share, multiple, sizes):
+    assert scales_around(size, share, multiple) == sizes
+
+
+def test_a_network_of_one_size_ignores_multi_scale_and_says_so():
+    fixed = nn.Sequential(nn.Flatten(), nn.Linear(256, 4))
+    events = run(fixed, world(), spec(multi_scale=0.25), epochs=0.1)
+    assert "Multi-scale was ignored" in events[0].notices[0]
+
+
 def test_distillation_draws_towards_the_teacher_and_leaves_it_as_it_was():
     data, teacher = world(), small(seed=9)
     run(teacher, data, spec(), epochs=4)
@@ -276,7 +310,7 @@ _ENDS: dict[tuple, dict] = {}
 def test_stopping_anywhere_and_going_on_is_not_stopping_at_all(tmp_path_factory, stop, again, stress, optimizer):
     path = tmp_path_factory.mktemp("life") / "x.checkpoint.safetensors"
     stress = [{"name": name, "parameters": {"every": 3} if name == "weakening" else {}} for name in stress.split(",")]
-    chosen, data = spec(optimizer=optimizer, stress=stress, augmentation="shift"), world()
+    chosen, data = spec(optimizer=optimizer, stress=stress, augmentation="shift", multi_scale=0.2), world()
     key = (optimizer, str(stress))
     if key not in _ENDS:
         _ENDS[key] = end_of(chosen, data)

@@ -83,6 +83,7 @@ OTHER: dict[str, Any] = {
     "validation_share": 0.2,
     "progressive_size": 24,
     "progressive_share": 0.55,
+    "multi_scale": 0.25,
     "distillation": 0.3,
     "encoding": "both",
     "strength": "taylor",
