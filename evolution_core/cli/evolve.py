@@ -8,7 +8,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -33,6 +33,8 @@ class Request:
 
 
 def evolve_command(options: argparse.Namespace) -> int:
+    if options.dry_run:
+        return _dry_run(options)
     request = _resumed(options) if options.resume else _new(options)
     try:
         with Interrupts() as interrupts:
@@ -40,6 +42,21 @@ def evolve_command(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"\n{_farewell(request.out)}", file=sys.stderr)
         return 130
+
+
+def _dry_run(options: argparse.Namespace) -> int:
+    """Show what the run would be; nothing is written."""
+    if options.resume:
+        raise SpecError({"--dry-run": "cannot be given together with --resume: that run is under way"})
+    from ..data import load
+    from ..dry_run import dry_run
+    from .forecast import forecast
+
+    request = _new(options, needed=("data",))
+    data = load(request.data, spec=request.spec, shape=_own_shape(request))
+    found = dry_run(request.spec, data, own=request.own, weights=request.weights, threads=request.threads)
+    print(forecast(found))
+    return 0
 
 
 def _farewell(out: Path) -> str:
@@ -109,15 +126,15 @@ def _own_shape(request: Request) -> tuple[int, int, int] | None:
     return shape
 
 
-def _new(options: argparse.Namespace) -> Request:
+def _new(options: argparse.Namespace, needed: Sequence[str] = ("data", "out")) -> Request:
     spec = spec_from(options)
-    for name in ("data", "out"):
+    for name in needed:
         if getattr(options, name) is None:
             raise SpecError({f"--{name}": "is needed (or --resume DIR, to go on with a run)"})
     return Request(
         spec,
         _existing(options.data, "--data"),
-        Path(options.out),
+        Path(options.out or ""),
         Path(options.own) if options.own else None,
         Path(options.weights) if options.weights else None,
         _threads(options.threads),

@@ -49,7 +49,8 @@ def _add_evolve(commands: argparse._SubParsersAction) -> None:
         description="Train an ancestor on your images and evolve smaller descendants, generation by generation. "
         "Writes DIR/lineage.json and one safetensors file for each network. Interrupt it when you like: "
         "the same command, or --resume DIR, goes on and ends with the same networks, bit for bit.",
-        usage="%(prog)s --data PATH --out DIR [option ...]\n       %(prog)s --resume DIR",
+        usage="%(prog)s --data PATH --out DIR [option ...]\n       %(prog)s --data PATH --dry-run [option ...]\n"
+        "       %(prog)s --resume DIR",
         formatter_class=Explained,
         allow_abbrev=False,
     )
@@ -68,6 +69,11 @@ def _add_evolve(commands: argparse._SubParsersAction) -> None:
         "--threads",
         metavar="N",
         help="Processor threads; results are bit-identical for equal seeds and threads. (default: the cores, up to 8)",
+    )
+    where.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="Train nothing: show what would be born, layer by layer, and what time and disk it would take.",
     )
     where.add_argument("--quiet", action="store_true", help="Print nothing but refusals.")
     add_spec_options(evolve)

@@ -165,8 +165,12 @@ def table(records: Sequence[NetworkRecord], chosen: str | None) -> str:
                 _ratio(record),
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    left = {0, 1, 2}
+    return aligned(rows, left={0, 1, 2})
+
+
+def aligned(rows: Sequence[Sequence[str]], left: set[int]) -> str:
+    """Rows of equal length as a table; the columns in `left` begin at the left, the others end at the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(
             cell.ljust(width) if column in left else cell.rjust(width)
