@@ -6,9 +6,11 @@ import asyncio
 import json
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from tests.webapp.factories import make_evolution, make_run
+from tests.webapp.factories import make_box_dataset, make_detection, make_evolution, make_run
 from webapp.live.permission import while_allowed
 from webapp.runs.models import Run
 from webapp.sharing.models import ShareLink
@@ -45,6 +47,19 @@ def test_an_editor_makes_a_link_sees_it_again_and_revokes_it(client_of, eve, run
     gone = Client().get(f"/s/{link.token}/")
     assert gone.status_code == 410
     assert "No longer shared" in gone.content.decode()
+
+
+def test_the_page_says_that_pictures_are_shown_where_they_are(client_of, eve, team, run):
+    """A detector's page shows validation pictures, so whoever shares one should know; a classifier's shows none."""
+    detection = make_detection(make_box_dataset(team))
+    client = client_of(eve)
+    counted = []
+    for shared, told in ((run, False), (detection, True)):
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get(f"/runs/{shared.pk}/share/").content.decode()
+        assert ("validation pictures are shown" in page) is told
+        counted.append(len(queries))
+    assert counted[0] == counted[1]
 
 
 def test_the_database_does_not_hold_the_token(plain_link, settings):
