@@ -1,0 +1,85 @@
+"""LeNet-5 on MNIST and Fashion-MNIST: the headline, the first question, the controls and the peer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .arms import HEADLINE, controls, peers, question
+from .declared import Arm, Claim
+
+BASE: dict[str, Any] = {
+    "architecture": "lenet5",
+    "validation_share": 1 / 12,  # 5,000 images
+    "offspring": 1,
+    "candidates": 8,
+    "generations": 3,
+    "ancestor_epochs": 2.0,
+    "epochs": 2.0,
+    "last_epochs": 6.0,
+    "resource": "parameters",
+    "strength": "taylor",
+    "repair": True,
+}
+ROUNDS = 2.0 + 2.0 + 6.0  # epochs of the generations together
+
+# Convolutions hold a twentieth of LeNet-5's parameters and see everything first: they keep more than full layers do.
+_MNIST = {"environment": "100x", "floors": {"conv1": 0.25, "conv2": 0.2}}
+_MNIST_200 = {"environment": "200x", "floors": {"conv1": 0.2, "conv2": 0.14}}
+_FASHION = {"environment": "15x", "floors": {"conv1": 0.5, "conv2": 0.4}}
+_FASHION_30 = {"environment": "30x", "floors": {"conv1": 0.4, "conv2": 0.3}}
+
+MNIST = Claim(
+    "lenet-mnist",
+    "LeNet-5 on MNIST",
+    "From 431,080 parameters to a hundredth in three generations.",
+    "mnist",
+    BASE,
+    (
+        *question(_MNIST, ROUNDS)[:1],
+        *controls()[:1],
+        Arm("evolved-200x", "generations, death-list stress, repair, to a two-hundredth", HEADLINE, fields=_MNIST_200),
+        *question(_MNIST, ROUNDS)[1:],
+        *controls()[1:],
+        *peers(),
+    ),
+    seeds=5,
+)
+
+FASHION = Claim(
+    "lenet-fashion",
+    "LeNet-5 on Fashion-MNIST",
+    "From 431,080 parameters to a fifteenth in three generations.",
+    "fashion-mnist",
+    BASE,
+    (
+        *question(_FASHION, ROUNDS)[:1],
+        *controls()[:1],
+        Arm("evolved-30x", "generations, death-list stress, repair, to a thirtieth", HEADLINE, fields=_FASHION_30),
+        *question(_FASHION, ROUNDS)[1:],
+        *controls()[1:],
+        *peers(),
+    ),
+    seeds=5,
+)
+
+RECOVERY = Claim(
+    "lenet-recovery",
+    "LeNet-5 on a part of Fashion-MNIST",
+    "Four generations at half of the clusters each, on 10,000 images, so that a learning curve has many points.",
+    "fashion-mnist",
+    {
+        "architecture": "lenet5",
+        "limit": 12_000,
+        "validation_share": 1 / 6,
+        "offspring": 1,
+        "generations": 4,
+        "ancestor_epochs": 12.0,
+        "epochs": 10.0,
+        "environment": 0.5,
+        "repair": True,
+    },
+    tuple(
+        arm for arm in question({}, 40.0) if arm.name not in ("newborn", "once", "once-repair", "once-stress-repair")
+    ),
+    seeds=3,
+)

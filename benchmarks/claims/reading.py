@@ -1,0 +1,80 @@
+"""What the report reads out of results: figures by seed, in percent and percentage points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from . import results
+from .comparing import Difference, paired
+from .declared import Arm, Claim
+
+NEAR = 0.5  # points below its parent, within which a generation has come back
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A claim with the results that there are."""
+
+    claim: Claim
+    folder: Path
+
+    @cached_property
+    def by_arm(self) -> dict[str, dict[int, dict[str, Any]]]:
+        return {arm.name: results.measured(self.claim, arm, self.folder) for arm in self.claim.arms}
+
+    def arms(self, group: str | None = None) -> Iterator[Arm]:
+        """Those with a result."""
+        for arm in self.claim.arms:
+            if self.by_arm[arm.name] and (group is None or arm.group == group):
+                yield arm
+
+    def runs(self, arm: str) -> dict[int, dict[str, Any]]:
+        return self.by_arm.get(arm, {})
+
+    def chosen(self, arm: str, key: str, scale: float = 1.0) -> dict[int, float]:
+        """seed -> a figure of the arm's final network."""
+        found = {seed: run["chosen"].get(key) for seed, run in self.runs(arm).items()}
+        return {seed: scale * value for seed, value in found.items() if value is not None}
+
+    def test(self, arm: str) -> dict[int, float]:
+        """seed -> test accuracy in percent."""
+        return self.chosen(arm, "test", 100.0)
+
+    def against(self, ours: str, theirs: str) -> Difference | None:
+        """Test accuracy, in points, paired by seed."""
+        return paired(self.test(ours), self.test(theirs))
+
+    def generation(self, arm: str, number: int, key: str) -> dict[int, float]:
+        """seed -> a share of generation `number` (from 1), in percent."""
+        return {
+            seed: 100.0 * run["generations"][number - 1][key]
+            for seed, run in self.runs(arm).items()
+            if len(run["generations"]) >= number
+        }
+
+    def generations(self, arm: str) -> int:
+        return max((len(run["generations"]) for run in self.runs(arm).values()), default=0)
+
+    def recovery(self, arm: str, number: int) -> list[float | None]:
+        """Epochs of growth that generation `number` needed to come back within NEAR of its parent, one for each seed;
+        None where it never did. Points of the learning curve are whole epochs."""
+        return [_recovery(run, number) for run in self.runs(arm).values() if len(run["generations"]) >= number]
+
+    def commands(self, arms: str) -> str:
+        return f"python -m benchmarks.claims run {self.claim.name} --arms {arms}"
+
+
+def _recovery(run: dict[str, Any], number: int) -> float | None:
+    own = run["generations"][number - 1]
+    parent = run["ancestor"] if number == 1 else run["generations"][number - 2]
+    enough = parent["validation"] - NEAR / 100 - 1e-9
+    if own["shock"] >= enough:
+        return 0.0
+    for point in own["history"]:
+        if point["phase"] == "growth" and point[run["metric"]] >= enough:
+            return point["epoch"]
+    return own["epochs"]["growth"] if own["validation"] >= enough else None

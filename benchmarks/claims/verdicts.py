@@ -1,0 +1,173 @@
+"""Every row of the table of claims: its target, and what the results say of it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evolution_core.records import read_json
+
+from .arms import IMPORTANCES, PEER, SHARES
+from .comparing import geometric, spread
+from .places import ROOT
+from .reading import Measured
+
+TARGET, STRETCH, MISSED, UNKNOWN = "target reached", "stretch reached", "not reached", "not measured yet"
+Found = Mapping[str, Measured]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`figure` says what was measured; `command` gets it (again)."""
+
+    claim: str
+    target: str
+    stretch: str
+    status: str
+    figure: str
+    command: str
+
+
+def verdicts(found: Found) -> Iterator[Verdict]:
+    """One for each row that can be told from the claims' results, in the order of the page."""
+    yield _smaller(found["lenet-mnist"], "LeNet-5, MNIST: parameters, at most 1 point below dense", (100, 200))
+    yield _smaller(found["lenet-fashion"], "LeNet-5, Fashion-MNIST: the same", (15, 30))
+    yield _smaller(found["alexnet-cifar"], "AlexNet-small, CIFAR-10 (JPEG): the same", (20, 40))
+    yield _smaller(found["resnet20-cifar"], "ResNet-20, the same data: multiply-adds, no loss", (2.6, 4), drop=0.0,
+                   size="times_fewer_macs")  # fmt: skip
+    yield _shock(found)
+    for name in ("lenet-mnist", "lenet-fashion"):
+        yield _peer(found[name])
+    yield _faster(found["alexnet-speed"], "40x", "AlexNet-small, 40x smaller: ONNX Runtime, one thread", (8, 15))
+    yield _smaller(found["yolo-bccd"], "YOLOv2 by width, BCCD: at most 2 points of mAP50", (33, 50), drop=2.0)
+    yield _faster(
+        found["yolo-speed"], "33x", "Full YOLOv2, 33x smaller: ONNX Runtime, one thread, 416 pixels", (5.5, 8)
+    )
+    yield _recovery(found["lenet-recovery"])
+
+
+def _unmeasured(claim: str, target: str, stretch: str, command: str) -> Verdict:
+    return Verdict(claim, target, stretch, UNKNOWN, UNKNOWN, command)
+
+
+def _smaller(
+    here: Measured, claim: str, times: tuple[float, float], *, drop: float = 1.0, size: str = "times_smaller"
+) -> Verdict:
+    """How small, within the drop allowed against a dense network that was trained as long. The headline arms are
+    `evolved` and `evolved-Nx`; the smallest that is within the drop counts."""
+    targets = [f"{value:g}x" for value in times]
+    arms = ["evolved", f"evolved-{times[1]:g}x"]
+    told = []
+    for arm in arms:
+        against = here.against(arm, "dense")
+        if against is not None:
+            ratio = geometric(list(here.chosen(arm, size).values()))
+            told.append((ratio, against))
+    command = here.commands(f"{','.join(arms)},dense")
+    if not told:
+        return _unmeasured(claim, *targets, command)
+    within = [ratio for ratio, against in told if against.mean >= -drop - 1e-9]
+    best = max(within, default=0.0)
+    status = MISSED if best < 0.995 * times[0] else STRETCH if best >= 0.995 * times[1] else TARGET
+    figure = "; ".join(f"{ratio:.1f}x at {against.text()}" for ratio, against in told)
+    return Verdict(claim, *targets, status, figure, command)
+
+
+def _shock(found: Found) -> Verdict:
+    """Death list against no stress: the same epochs before the cut, the same deaths drawn, no repair."""
+    claim, told, least, late = "Accuracy right after synthesis: stress minus none", [], [], []
+    for here in found.values():
+        for number in range(1, here.generations("stress") + 1):
+            ours, theirs = here.generation("stress", number, "shock"), here.generation("waiting", number, "shock")
+            seeds = sorted(set(ours) & set(theirs))
+            if seeds:
+                least.append(statistics.mean(ours[seed] - theirs[seed] for seed in seeds))
+                told.append((here.claim.title, number, least[-1]))
+        if told:
+            late.append(least[-1])
+    command = found["lenet-recovery"].commands("stress,waiting")
+    if not least:
+        return _unmeasured(claim, "+5 points", "+20 in late generations", command)
+    status = MISSED if min(least) < 5 else STRETCH if min(late) >= 20 else TARGET
+    titles = dict.fromkeys(title for title, _, _ in told)
+    parts = []
+    for title in titles:
+        values = " / ".join(f"{gain:+.1f}" for name, _, gain in told if name == title)
+        parts.append(f"{title}: {values} points by generation")
+    return Verdict(claim, "+5 points", "+20 in late generations", status, "; ".join(parts), command)
+
+
+def best_peer(here: Measured) -> str | None:
+    """The peer's arm that does best on *validation* data, over the seeds that all its arms have: chosen as our own
+    networks are."""
+    arms = [f"tp-{importance}-{share}" for share in SHARES for importance in IMPORTANCES]
+    arms = [arm for arm in arms if here.runs(arm)]
+    shared = set.intersection(*(set(here.runs(arm)) for arm in arms)) if arms else set()
+    if not shared:
+        return None
+    return max(arms, key=lambda arm: statistics.mean(here.chosen(arm, "validation")[seed] for seed in shared))
+
+
+def _peer(here: Measured) -> Verdict:
+    claim = f"Final accuracy against Torch-Pruning, {here.claim.title}"
+    command = here.commands("evolved") + f" --groups {PEER}"
+    arm = best_peer(here)
+    against = here.against("evolved", arm) if arm else None
+    if arm is None or against is None:
+        return _unmeasured(claim, "not worse", "+0.5 points", command)
+    status = MISSED if against.sign < 0 else STRETCH if against.sign > 0 and against.mean >= 0.5 else TARGET
+    said = here.claim.arm(arm).title.removeprefix("Torch-Pruning, ")
+    return Verdict(claim, "not worse", "+0.5 points", status, f"{against.text()} against its best ({said})", command)
+
+
+def _faster(here: Measured, arm: str, claim: str, times: tuple[float, float]) -> Verdict:
+    targets, command = [f"{value:g}x faster" for value in times], here.commands(arm)
+    ratios = list(here.chosen(arm, "times_faster").values())
+    if not ratios:
+        return _unmeasured(claim, *targets, command)
+    mean = geometric(ratios)
+    status = MISSED if mean < times[0] else STRETCH if mean >= times[1] else TARGET
+    smaller = geometric(list(here.chosen(arm, "times_smaller").values()))
+    figure = f"{spread(ratios, 1)}x faster at {smaller:.1f}x fewer parameters (newborn weights: speed alone)"
+    return Verdict(claim, *targets, status, figure, command)
+
+
+def _recovery(here: Measured) -> Verdict:
+    claim, command = "Epochs of growth to come back within 0.5 points, stress to none", here.commands("stress,waiting")
+    ratios, told = [], []
+    for number in range(1, here.generations("stress") + 1):
+        ours, theirs = here.recovery("stress", number), here.recovery("waiting", number)
+        if not ours or not theirs:
+            continue
+        told.append(f"{shown(ours)} to {shown(theirs)}")
+        if None not in (*ours, *theirs):
+            ours_mean = statistics.mean(value for value in ours if value is not None)
+            theirs_mean = statistics.mean(value for value in theirs if value is not None)
+            ratios.append(ours_mean / theirs_mean if theirs_mean else 1.0)
+    if not told:
+        return _unmeasured(claim, "half", "a quarter", command)
+    mean = statistics.mean(ratios) if ratios else 1.0
+    status = MISSED if mean > 0.5 else STRETCH if mean <= 0.25 else TARGET
+    return Verdict(claim, "half", "a quarter", status, f"by generation: {'; '.join(told)}", command)
+
+
+def shown(epochs: list[float | None]) -> str:
+    """Mean epochs; how many never came back is said."""
+    known = [value for value in epochs if value is not None]
+    never = len(epochs) - len(known)
+    text = f"{statistics.mean(known):.1f}" if known else "never"
+    return text if not never or not known else f"{text} ({never} of {len(epochs)} never)"
+
+
+def surgery(file: Path = ROOT / "benchmarks" / "results" / "surgery_table.json") -> Verdict:
+    """From the table of surgery cases, which a script of its own makes."""
+    claim, command = "Surgery: exact, or left whole", "python benchmarks/surgery_table.py"
+    table = read_json(file)
+    if table is None:
+        return _unmeasured(claim, "all", "", command)
+    cases, sound = table["cases"], ("exact", "left whole")
+    ours, theirs = (sum(row[name]["verdict"] in sound for row in cases) for name in ("eustress", "torch-pruning"))
+    figure = f"{ours} of {len(cases)} cases; Torch-Pruning {theirs} ([table](surgery.md))"
+    return Verdict(claim, "all", "", TARGET if ours == len(cases) else MISSED, figure, command)
