@@ -68,6 +68,14 @@ def test_a_database_that_does_not_answer_is_named(alive: Any, monkeypatch: pytes
     assert (found["database"], found["missing"]) == ("down", ["database"])
 
 
+def test_a_probe_by_an_address_that_nobody_listed_gets_its_answer(alive: Any) -> None:
+    answer = Client().get("/healthz", headers={"host": "10.1.2.3:8000"})
+    assert answer.status_code == 200
+    assert b"10.1.2.3" not in answer.content
+    assert Client().get("/healthz/", headers={"host": "10.1.2.3"}).status_code == 400  # only that address, only it
+    assert Client().get("/runs/", headers={"host": "10.1.2.3"}).status_code == 400
+
+
 def test_it_is_neither_cached_nor_written_to(alive: Any) -> None:
     assert "no-store" in Client().get("/healthz")["Cache-Control"]
     assert Client().post("/healthz").status_code == 405

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from evolution_core.records import REFUSED, NetworkRecord
@@ -89,7 +90,8 @@ def test_the_end_chooses_and_asks_for_the_test(short_run: Run, dispatched: Messa
 
 def test_the_test_finishes_the_run(short_run: Run, dispatched: Messages, measure: Measure) -> None:
     evolve(short_run, measure)
-    locked = orchestrator.lock(short_run.pk)
+    with transaction.atomic():
+        locked = orchestrator.lock(short_run.pk)
     assert locked is not None
     assert locked.chosen is not None
     tested = {
@@ -98,7 +100,8 @@ def test_the_test_finishes_the_run(short_run: Run, dispatched: Messages, measure
         )
         for name in ("ancestor", locked.chosen.name)
     }
-    orchestrator.finish(locked, tested)
+    with transaction.atomic():
+        orchestrator.finish(locked, tested)
     short_run.refresh_from_db()
     assert short_run.state == Run.State.FINISHED
     assert short_run.finished_at is not None

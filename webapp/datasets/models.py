@@ -12,6 +12,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from webapp.dispatch import dispatch
+from webapp.fields import OrderedJSONField
 from webapp.teams.models import Team
 from webapp.uploads import sha256_of
 
@@ -45,7 +46,7 @@ class Dataset(models.Model):
     #  "samples": [{"class", "file": storage name of a PNG}],
     #  "boxes": {"format", "count", "left_out", "images_without", "most_in_an_image", "median_side", "median_aspect",
     #            "sides": ten counts over the image's side, "classes": {name: {"boxes", "median_side"}}} | None}
-    report = models.JSONField(default=dict, blank=True)
+    report = OrderedJSONField(default=dict, blank=True)
     demo = models.BooleanField(default=False)  # comes from a package, not from a person
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from webapp.fields import OrderedJSONField
 from webapp.runs.models import Run
 
 
@@ -47,8 +48,8 @@ class Network(models.Model):
     peak_activation_bytes = models.BigIntegerField(null=True, blank=True)  # most alive at once, for one image
     latency_ms = models.FloatField(null=True, blank=True)
     ancestor_latency_ms = models.FloatField(null=True, blank=True)  # in the same run as latency_ms
-    clusters = models.JSONField(default=dict, blank=True)  # layer -> count
-    record = models.JSONField(default=dict, blank=True)  # NetworkRecord.to_json(): the whole, layers included
+    clusters = OrderedJSONField(default=dict, blank=True)  # layer -> count
+    record = OrderedJSONField(default=dict, blank=True)  # NetworkRecord.to_json(): the whole, layers included
     file = models.FileField(max_length=255, blank=True)  # safetensors with the genome in its metadata
     sha256 = models.CharField(max_length=64, blank=True)
 

@@ -1,0 +1,18 @@
+"""Model fields of our own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+
+class OrderedJSONField(models.JSONField):
+    """JSON whose objects keep their keys' order, as layers in forward order do.
+
+    PostgreSQL's `jsonb`, which Django takes, sorts keys by length; its `json` keeps the text. That has no equality, so
+    such a field cannot be filtered by, nor be in a DISTINCT. SQLite keeps the text anyway.
+    """
+
+    def db_type(self, connection: Any) -> str | None:
+        return "json" if connection.vendor == "postgresql" else super().db_type(connection)
