@@ -16,3 +16,7 @@ class OrderedJSONField(models.JSONField):
 
     def db_type(self, connection: Any) -> str | None:
         return "json" if connection.vendor == "postgresql" else super().db_type(connection)
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        # Django stops psycopg from reading `jsonb`, so as to do so itself; `json` has been read already.
+        return value if connection.vendor == "postgresql" else super().from_db_value(value, expression, connection)

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "webapp.teams",
+    "webapp.uploads",
     "webapp.datasets",
     "webapp.runs",
     "webapp.networks",
@@ -153,7 +154,7 @@ MEDIA_URL = "/no-media-is-served-from-here/"  # every file goes through a view t
 WORK_ROOT = EUSTRESS_HOME / "work"  # checkpoints and caches: can be deleted when nothing runs
 FILE_UPLOAD_TEMP_DIR = WORK_ROOT / "uploads"  # same disk as the media, so that keeping an upload is a rename
 FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-FILE_UPLOAD_HANDLERS = ["webapp.uploads.HashingUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["webapp.uploads.handlers.HashingUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 DATA_UPLOAD_MAX_NUMBER_FILES = 64
@@ -178,6 +179,8 @@ NODE_MODULES_FILES = [
     "chartjs-chart-graph/build/index.umd.min.js",
     "chartjs-chart-graph/build/index.umd.min.js.map",
     "chartjs-plugin-zoom/dist/chartjs-plugin-zoom.min.js",
+    "tus-js-client/dist/tus.min.js",
+    "tus-js-client/dist/tus.min.js.map",
     "hammerjs/hammer.min.js",
     "hammerjs/hammer.min.js.map",
 ]

@@ -24,6 +24,7 @@ urlpatterns = [
     path("inactive/", account.account_inactive, name="account_inactive"),
     path("team/", include("webapp.teams.urls")),
     path("datasets/", include("webapp.datasets.urls")),
+    path("uploads/", include("webapp.uploads.urls")),
     path("", include("webapp.runs.urls")),
     path("", include("webapp.networks.urls")),
     path("", include("webapp.live.urls")),

@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import OperationalError
 
 from evolution_core.spec import EustressError, NetworkError
-from webapp.datasets.models import Dataset
+from webapp.datasets.models import Dataset, DatasetFile
 from webapp.dispatch import dispatch
 from webapp.runs.models import BaseFile, Run
 from workers import materials
@@ -76,7 +76,11 @@ def _look_claimed(claim: Claim, state: Any, task: Callable[[], dict[str, Any]]) 
 def _inspect(dataset: Dataset, claim: Claim) -> dict[str, Any]:
     from evolution_core.data import inspect  # PyTorch: only where it is needed
 
-    found = inspect(materials.source(dataset), progress=lambda _done, _total: claim.check())
+    source = materials.source(dataset)
+    for stored, (_, path) in zip(dataset.files.all(), source, strict=True):
+        if not stored.sha256:  # it came piece by piece, and nobody has read it whole yet
+            DatasetFile.objects.filter(pk=stored.pk).update(sha256=materials.sha256(path))
+    found = inspect(source, progress=lambda _done, _total: claim.check())
     report = {**found.to_json(), "samples": _keep_samples(dataset, found)}
     if found.fatal:
         count = len(found.problems)

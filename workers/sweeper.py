@@ -22,6 +22,7 @@ from webapp.dispatch import dispatch
 from webapp.networks.models import Network
 from webapp.runs.models import BaseFile, Run
 from webapp.server import presence
+from webapp.uploads.models import Upload
 from workers import orchestrator, pace
 from workers.claims import patiently
 
@@ -38,6 +39,7 @@ def sweep(is_empty: Callable[[str], bool] | None = None) -> None:
     empty = is_empty or queue_is_empty
     reclaim()
     clear_folders()
+    Upload.forget_stale()
     if empty("live"):
         for pk in waiting_networks().values_list("pk", flat=True):
             dispatch("workers.live", pk)

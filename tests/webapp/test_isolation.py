@@ -12,6 +12,7 @@ from tests.webapp.factories import make_base, make_evolution, make_run
 from webapp.runs.models import Run
 from webapp.sharing.models import ShareLink
 from webapp.teams.models import Invitation
+from webapp.uploads.models import Upload
 
 # Doors that are open to everybody, each with the reason; everything else asks who is there.
 PUBLIC = {
@@ -26,6 +27,8 @@ PUBLIC = {
 PUBLIC_PREFIX = "s/"  # share links: the token is the key (test_sharing)
 # Writing that viewers may do: it is their own affair.
 OF_ONESELF = {"account_logout", "account_change_password", "teams:leave", "teams:switch", "teams:new"}
+# What one person has begun, which nobody else finds, in her own team either (test_uploads).
+OF_ONE_PERSON = {"uploads:one", "uploads:forget"}
 # Reading that is sent by POST.
 READS = {"runs:estimate"}
 
@@ -61,7 +64,15 @@ def world(team, ada, settings):
     base = make_base(team)
     link = ShareLink.objects.create(run=run, created_by=ada)
     invitation, _ = Invitation.issue(team=team, email="new@example.org")
-    return {"run": run, "base": base, "link": link, "invitation": invitation, "member": team.memberships.get(user=ada)}
+    upload = Upload.begin(team=team, user=ada, name="half.zip", size=10)
+    return {
+        "run": run,
+        "base": base,
+        "link": link,
+        "invitation": invitation,
+        "member": team.memberships.get(user=ada),
+        "upload": upload,
+    }
 
 
 def address(route: Route, world: dict[str, Any]) -> str:
@@ -71,6 +82,7 @@ def address(route: Route, world: dict[str, Any]) -> str:
         "team/members": "member",
         "runs/bases": "base",
         "datasets": "dataset",
+        "uploads": "upload",
         "runs": "run",
     }
     values = {"name": "2-1", "kind": "safetensors", "number": 0, "link": world["link"].pk}
@@ -120,14 +132,15 @@ def test_other_teams_read_nothing_of_ours(client_of, olga, world):
     for route in GUARDED:
         if not route.parameters:
             page = client.get(address(route, world)).content.decode()
-            for word in ("Pyramid", "Hand signs", "door controller", "ada@example.org", "detector.onnx"):
+            for word in ("Pyramid", "Hand signs", "door controller", "ada@example.org", "detector.onnx", "half.zip"):
                 assert word not in page, f"{route.name} shows {word}"
 
 
 def test_viewers_change_nothing(client_of, vic, world):
     chosen = [route for route in GUARDED if route.name not in OF_ONESELF | READS]
     answers = walk(client_of(vic), world, chosen, "post")
-    assert {name: found for name, found in answers.items() if not found <= {403, 405}} == {}
+    allowed = {name: {404} if name in OF_ONE_PERSON else {403, 405} for name in answers}
+    assert {name: found for name, found in answers.items() if not found <= allowed[name]} == {}
 
 
 def test_viewers_see_what_the_team_has(client_of, vic, world):

@@ -15,6 +15,7 @@ from webapp.body_limit import SMALL, BodyLimit
 from webapp.sharing.models import ShareLink
 from webapp.teams.models import Invitation
 from webapp.teams.owner import sign_in_link
+from webapp.uploads.models import Upload
 
 PASSWORD = "correct-horse-battery"
 
@@ -61,6 +62,7 @@ def world(team, ada):
         "link": link,
         "invitation": invitation,
         "join": token,
+        "upload": Upload.begin(team=team, user=ada, name="half.zip", size=10),
         "member": team.memberships.get(user=ada),
     }
 
@@ -268,9 +270,9 @@ def test_a_body_waits_on_the_disk_that_was_asked_for_room(settings, monkeypatch)
 
 
 def test_large_uploads_go_to_disk_not_to_memory(settings):
-    assert settings.FILE_UPLOAD_HANDLERS == ["webapp.uploads.HashingUploadHandler"]
+    assert settings.FILE_UPLOAD_HANDLERS == ["webapp.uploads.handlers.HashingUploadHandler"]
     from django.core.files.uploadhandler import TemporaryFileUploadHandler
 
-    from webapp.uploads import HashingUploadHandler
+    from webapp.uploads.handlers import HashingUploadHandler
 
     assert issubclass(HashingUploadHandler, TemporaryFileUploadHandler)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from webapp.dispatch import dispatch
 from webapp.fields import OrderedJSONField
 from webapp.teams.models import Team
-from webapp.uploads import sha256_of
+from webapp.uploads.handlers import shown_name
 
 
 class Dataset(models.Model):
@@ -90,7 +90,7 @@ class Dataset(models.Model):
                     ordinal=ordinal,
                     original_name=shown_name(file.name or ""),
                     size=file.size or 0,
-                    sha256=sha256_of(file),
+                    sha256=getattr(file, "sha256", ""),  # else the worker's to find: it reads the file anyway
                     file=file,
                 )
         except BaseException:
@@ -142,13 +142,6 @@ def delete_files(pk: int, names: list[str]) -> None:
     for folder in (f"datasets/{pk}/upload", f"datasets/{pk}/samples", f"datasets/{pk}"):
         with contextlib.suppress(OSError, NotImplementedError):
             default_storage.delete(folder)
-
-
-def shown_name(name: str) -> str:
-    """A client's file name, fit to be shown: its last part, without control characters, at most 255 characters."""
-    last = name.replace("\\", "/").rpartition("/")[2]
-    cleaned = "".join(character for character in last if character.isprintable()).strip()
-    return cleaned[-255:] or "unnamed"
 
 
 def upload_path(instance: DatasetFile, filename: str) -> str:

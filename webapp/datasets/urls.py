@@ -10,6 +10,7 @@ app_name = "datasets"
 urlpatterns = [
     path("", views.dataset_list, name="list"),
     path("new/", views.upload, name="new"),
+    path("check/", views.check, name="check"),
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/state/", views.state, name="state"),
     path("<int:pk>/samples/<int:number>.png", views.sample, name="sample"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -11,12 +12,15 @@ from django.db.models import ProtectedError, Sum
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from webapp.datasets.forms import RenameForm, UploadForm
+from webapp.datasets.forms import RenameForm, UploadForm, announced
 from webapp.datasets.models import Dataset
 from webapp.datasets.presentation import context
 from webapp.teams.access import editor_required, get_object_or_404, team_required
+from webapp.uploads.models import Upload
+from webapp.uploads.received import forget, received_files
 
 
 @require_safe
@@ -29,9 +33,17 @@ def dataset_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @editor_required
 def upload(request: HttpRequest) -> HttpResponseBase:
-    """The upload form. Our script asks for JSON, so that a refusal does not lose the files that were chosen."""
-    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
+    """The upload form. Our script asks for JSON, so that a refusal does not lose the files that were chosen; it sends
+    large files ahead, in pieces, and names them as `received`."""
     wants_json = request.headers.get("accept", "").startswith("application/json")
+    files = request.FILES
+    try:
+        received = received_files(request, request.POST.getlist("received"))
+    except ValueError as error:
+        return _refusal({"files": [str(error)]})
+    if received:
+        files = MultiValueDict({"files": received})
+    form = UploadForm(request.POST, files) if request.method == "POST" else UploadForm()
     if form.is_bound and form.is_valid():
         cleaned = form.cleaned_data
         dataset = Dataset.receive(
@@ -40,12 +52,37 @@ def upload(request: HttpRequest) -> HttpResponseBase:
             name=cleaned["name"],
             files=cleaned["files"],
         )
+        forget(received)
         address = reverse("datasets:detail", args=[dataset.pk])
         return JsonResponse({"url": address}, status=201) if wants_json else redirect(address)
+    if "files" in form.errors:
+        forget(received)  # they are no data set, and never will be
     if form.is_bound and wants_json:
-        return JsonResponse({"errors": {field: list(errors) for field, errors in form.errors.items()}}, status=422)
-    page_context = {"form": form, "max_upload": settings.EUSTRESS_MAX_UPLOAD}
+        return _refusal(form.errors)
+    page_context = {
+        "form": form,
+        "max_upload": settings.EUSTRESS_MAX_UPLOAD,
+        "under_way": list(Upload.objects.filter(team=request.team, created_by=request.user)),  # type: ignore[attr-defined, misc]
+    }
     return render(request, "datasets/new.html", page_context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@editor_required
+def check(request: HttpRequest) -> HttpResponse:
+    """Whether files that a script is about to send would be taken, as far as names, sizes and first bytes tell."""
+    try:
+        files = announced(request.POST.get("announced", ""))
+    except ValueError:
+        return _refusal({"files": ["These files could not be announced. Reload the page and try again."]})
+    form = UploadForm(request.POST, MultiValueDict({"files": files}))
+    return JsonResponse({}) if form.is_valid() else _refusal(form.errors)
+
+
+def _refusal(errors: Mapping[str, Iterable[Any]]) -> JsonResponse:
+    return JsonResponse(
+        {"errors": {field: [str(error) for error in found] for field, found in errors.items()}}, status=422
+    )
 
 
 @require_safe

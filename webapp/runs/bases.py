@@ -12,7 +12,7 @@ from django.db import transaction
 from webapp.dispatch import dispatch
 from webapp.runs.models import BaseFile
 from webapp.teams.models import Team
-from webapp.uploads import sha256_of
+from webapp.uploads.handlers import sha256_of
 
 # An ONNX file starts with protobuf's key of ir_version; a safetensors file with its header's length and a brace;
 # Darknet's weights with two small numbers, their version.

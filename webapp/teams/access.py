@@ -58,9 +58,10 @@ def manager_required(view: View) -> View:
 
 
 def get_object_or_404(
-    request: HttpRequest, source: type[Row] | QuerySet[Row], *, team: str = "team", **lookup: Any
+    request: HttpRequest, source: type[Row] | QuerySet[Row], *, team: str = "team", stay: bool = False, **lookup: Any
 ) -> Row:
     """The one row that matches and belongs to a team of this person; `team` is the path to it, as "run__team".
+    `stay`: the request is judged by the row's team, but the session stays in the one that was chosen last.
 
     Raises Http404 for what is not there and for what is not hers alike; PermissionDenied when the view's
     decorator asks for more than her role in the row's own team allows.
@@ -77,7 +78,7 @@ def get_object_or_404(
     allowed = getattr(request, "allowed", None)
     if allowed is not None and not allowed(membership):
         raise PermissionDenied(NOT_ALLOWED)
-    if membership.team_id != request.membership.team_id:  # type: ignore[attr-defined]
+    if not stay and membership.team_id != request.membership.team_id:  # type: ignore[attr-defined]
         switch_team(request, membership)
     request.team = membership.team  # type: ignore[attr-defined]
     return row

@@ -1,6 +1,9 @@
-// The upload form, made comfortable: drag and drop, a progress bar, and the chosen files survive a refusal.
-// Without this script the form is an ordinary one and works the same.
+// The upload form, made comfortable: drag and drop, a progress bar, files that survive a refusal, and uploads that
+// survive a broken connection. Without this script the form is an ordinary one.
 
+import { NotSent, Stopped, announce, sendFiles } from "./pieces.js";
+
+const GOES_ON = "What has arrived is kept for a day: the same files go on from there.";
 const form = document.getElementById("upload");
 const input = document.getElementById("id_files");
 const drop = document.getElementById("drop");
@@ -12,8 +15,16 @@ const figures = document.getElementById("progress-figures");
 const send = document.getElementById("send");
 const stop = document.getElementById("stop");
 const back = document.getElementById("back");
+const name = document.getElementById("id_name");
+const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
 const limit = Number(form.dataset.max);
-let request = null;
+const underWay = [...document.querySelectorAll("[data-under-way]")].map((item) => ({
+  url: item.dataset.underWay,
+  name: item.dataset.name,
+  size: Number(item.dataset.size),
+  modified: Number(item.dataset.modified),
+}));
+let sending = null;
 
 const size = (bytes) => {
   const units = ["bytes", "kB", "MB", "GB", "TB"];
@@ -104,24 +115,39 @@ function failed(sentence) {
   showErrors({ files: [sentence] });
 }
 
-function finished() {
-  let answer = {};
-  try {
-    answer = JSON.parse(request.responseText);
-  } catch {
-    // not ours: a proxy's page, or our own for a body that is too large
-  }
-  if (request.status === 201) {
-    leaving = false;
-    window.location.assign(answer.url);
-  } else if (request.status === 422 && answer.errors) {
-    busy(false);
-    showErrors(answer.errors);
-  } else if (request.status === 413) failed(`That is too large: at most ${size(limit)} in all, or less if a proxy in between says so.`);
-  else if (request.status === 507) failed("The server's disk has too little room for these files.");
-  else if (request.status === 401) failed("You are signed out. Sign in in another tab, then press Upload again.");
-  else if (request.status === 403) failed("That was not allowed: your role may have changed, or the form is too old. Reload the page.");
-  else failed(`The server answered ${request.status}. Try again; nothing was kept.`);
+function refused(status, answer) {
+  busy(false);
+  if (status === 422 && answer.errors) showErrors(answer.errors);
+  else if (status === 401) failed(`You are signed out. Sign in in another tab, then reload this page. ${GOES_ON}`);
+  else if (status === 403) failed(`That was not allowed: your role may have changed, or the page is too old. Reload it. ${GOES_ON}`);
+  else failed(`The server answered ${status}. Press Upload to try again. ${GOES_ON}`);
+}
+
+async function post(address, fields) {
+  const body = new FormData();
+  body.append("csrfmiddlewaretoken", token);
+  body.append("name", name.value);
+  for (const [key, value] of fields) body.append(key, value);
+  const response = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" } });
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) refused(response.status, answer);
+  return response.ok ? answer : null;
+}
+
+let started = null; // {at, bytes}: what an earlier try has sent says nothing about the speed now
+function progressed(sent, total) {
+  started ??= { at: performance.now(), bytes: sent };
+  words.textContent = "Uploading";
+  bar.value = sent / total;
+  const seconds = (performance.now() - started.at) / 1000;
+  const speed = (sent - started.bytes) / seconds;
+  const left = seconds > 2 && speed > 0 && sent < total ? `, ${duration((total - sent) / speed)} left` : "";
+  figures.textContent = `${size(sent)} of ${size(total)}${left}`;
+}
+
+function waiting() {
+  words.textContent = "The connection broke; trying again";
+  started = null;
 }
 
 let leaving = false;
@@ -129,44 +155,39 @@ window.addEventListener("beforeunload", (event) => {
   if (leaving) event.preventDefault();
 });
 
-form.addEventListener("submit", (event) => {
+async function upload(files) {
+  const heads = await Promise.all(files.map(announce));
+  if (!(await post(form.dataset.check, [["announced", JSON.stringify(heads)]]))) return;
+  sending = sendFiles(files, { address: form.dataset.uploads, token, underWay, progressed, waiting });
+  const received = await sending.done;
+  words.textContent = "The server is storing the files";
+  bar.removeAttribute("value");
+  const answer = await post(form.action, received.map((id) => ["received", id]));
+  if (!answer) return;
+  leaving = false;
+  window.location.assign(answer.url);
+}
+
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const total = [...input.files].reduce((sum, file) => sum + file.size, 0);
-  if (total > limit) return listChosen();
+  const files = [...input.files];
+  if (files.reduce((sum, file) => sum + file.size, 0) > limit) return listChosen();
   showErrors({});
-  request = new XMLHttpRequest();
-  request.open("POST", form.action);
-  request.setRequestHeader("Accept", "application/json");
-  const start = performance.now();
-  request.upload.addEventListener("progress", (progress) => {
-    if (!progress.lengthComputable) return;
-    const share = progress.loaded / progress.total;
-    bar.value = share;
-    const seconds = (performance.now() - start) / 1000;
-    const left = seconds > 2 && share < 1 ? `, ${duration((seconds / share) * (1 - share))} left` : "";
-    figures.textContent = `${size(progress.loaded)} of ${size(progress.total)}${left}`;
-  });
-  request.upload.addEventListener("load", () => {
-    words.textContent = "The server is storing the files";
-    bar.removeAttribute("value");
-  });
-  request.addEventListener("load", () => {
-    leaving = false;
-    finished();
-  });
-  request.addEventListener("error", () => {
-    leaving = false;
-    failed("The connection broke. Your files are still chosen: press Upload to try again.");
-  });
-  request.addEventListener("abort", () => {
-    leaving = false;
-    busy(false);
-  });
+  started = null;
   words.textContent = "Uploading";
   figures.textContent = "";
   bar.value = 0;
   busy(true);
   leaving = true;
-  request.send(new FormData(form));
+  try {
+    await upload(files);
+  } catch (error) {
+    if (error instanceof Stopped) busy(false);
+    else if (error instanceof NotSent) error.sentence ? failed(error.sentence) : refused(error.status, {});
+    else failed(`The connection broke. Press Upload to try again. ${GOES_ON}`);
+  } finally {
+    leaving = false;
+    sending = null;
+  }
 });
-stop.addEventListener("click", () => request?.abort());
+stop.addEventListener("click", () => sending?.stop());

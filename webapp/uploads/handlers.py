@@ -1,4 +1,4 @@
-"""How uploads arrive: every file goes to disk, and is hashed on its way."""
+"""Files that come in one request: every one goes to disk, and is hashed on its way."""
 
 from __future__ import annotations
 
@@ -38,3 +38,10 @@ def sha256_of(file: Any) -> str:
         digest.update(chunk)
     file.seek(0)
     return digest.hexdigest()
+
+
+def shown_name(name: str) -> str:
+    """A client's file name, fit to be shown: its last part, without control characters, at most 255 characters."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    cleaned = "".join(character for character in last if character.isprintable()).strip()
+    return cleaned[-255:] or "unnamed"

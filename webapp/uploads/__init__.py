@@ -1,0 +1,1 @@
+"""How files arrive: in one request (handlers), or in pieces by the tus protocol, over broken connections."""
