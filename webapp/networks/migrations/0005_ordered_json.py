@@ -7,7 +7,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('networks', '0003_detectors'),
+        ('networks', '0004_memory'),
     ]
 
     operations = [
