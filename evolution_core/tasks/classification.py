@@ -65,16 +65,24 @@ class Classification(Task):
 
 def predictions(model: nn.Module, images: Tensor, data: Data, *, batch_size: int = 500) -> Tensor:
     """The class [N] that `model` names for each uint8 image [N, C, H, W]; the model's mode is restored."""
+    return answers(model, images, data, batch_size=batch_size)[0]
+
+
+def answers(model: nn.Module, images: Tensor, data: Data, *, batch_size: int = 500) -> tuple[Tensor, Tensor]:
+    """The class [N] that `model` names for each uint8 image [N, C, H, W], and how sure it is of it [N]: the softmax's
+    largest, 0 to 1. The model's mode is restored."""
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     was_training = model.training
     layout = layouts.layout_for(model, (images.shape[1], images.shape[2], images.shape[3]))
+    named, sure = [], []
     model.eval()
     try:
         with torch.inference_mode():
-            parts = [
-                model(pixels.normalise(batch.to(device), data.mean, data.std, layout)).argmax(1).cpu()
-                for batch in images.split(batch_size)
-            ]
+            for batch in images.split(batch_size):
+                logits = model(pixels.normalise(batch.to(device), data.mean, data.std, layout))
+                label = logits.argmax(1, keepdim=True)
+                named.append(label[:, 0].cpu())
+                sure.append(logits.float().softmax(1).gather(1, label)[:, 0].cpu())
     finally:
         model.train(was_training)
-    return torch.cat(parts)
+    return torch.cat(named), torch.cat(sure)
