@@ -206,7 +206,7 @@ class Recorder:
             )
         }
         changes.update(file=stored, sha256=materials.sha256(path), measured_at=timezone.now(), progress=1.0)
-        changes.update(onnx_state=Network.OnnxState.REQUESTED)
+        changes.update(onnx_state=Network.Made.REQUESTED, inside_state=Network.Made.REQUESTED)
         self._end(Network.State.MEASURED, event.kind, record, **changes)
 
     @patiently
@@ -230,6 +230,7 @@ class Recorder:
             self.network.events.filter(kind="progress").delete()
             if state == Network.State.MEASURED:
                 dispatch("workers.export_onnx", self.network.pk)
+                dispatch("workers.look_inside", self.network.pk)
 
     @patiently
     def _write(self, event: Event, **changes: Any) -> None:

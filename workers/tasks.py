@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers import exports, final, inspections, orchestrator, recorder, sweeper
+from workers import exports, final, inside, inspections, orchestrator, recorder, sweeper
 from workers.app import app
 
 
@@ -34,6 +34,11 @@ def finish(run_id: int) -> None:
 @app.task(name="workers.export_onnx")
 def export_onnx(network_id: int) -> None:
     exports.export_onnx(network_id)
+
+
+@app.task(name="workers.look_inside")
+def look_inside(network_id: int) -> None:
+    inside.look_inside(network_id)
 
 
 @app.task(name="workers.sweep")

@@ -94,7 +94,11 @@ def test_a_life_is_told_and_measured(network: Network, live: Callable[..., None]
     assert network.file.read() == b"weights"
     assert network.sha256 == materials.sha256(folder / "ancestor.safetensors")
     assert NetworkRecord.from_json(network.record).clusters == {"conv1": 20}
-    assert dispatched == [("workers.export_onnx", network.pk), ("workers.advance", network.run_id)]
+    assert dispatched == [
+        ("workers.export_onnx", network.pk),
+        ("workers.look_inside", network.pk),
+        ("workers.advance", network.run_id),
+    ]
 
 
 def test_progress_is_forgotten_once_it_is_over(

@@ -173,10 +173,12 @@ def test_lost_messages_about_uploads_and_exports_are_sent_again(
 ) -> None:
     dataset = Dataset.objects.create(team=team, name="New")
     base = BaseFile.objects.create(team=team, kind="onnx", original_name="a.onnx", sha256="0" * 64)
-    Network.objects.update(state=Network.State.MEASURED, onnx_state=Network.OnnxState.REQUESTED, claimed_by="x")
+    asked = Network.Made.REQUESTED
+    Network.objects.update(state=Network.State.MEASURED, onnx_state=asked, inside_state=asked, claimed_by="x")
     sweep(all_empty)
     assert dispatched == [
         ("workers.inspect_dataset", dataset.pk),
         ("workers.inspect_base", base.pk),
         ("workers.export_onnx", network.pk),
+        ("workers.look_inside", network.pk),
     ]

@@ -23,11 +23,15 @@ class Network(models.Model):
         ERRORED = "errored", "Stopped by an error"
         CANCELLED = "cancelled", "Cancelled"
 
-    class OnnxState(models.TextChoices):
+    class Made(models.TextChoices):
+        """How far something is that is made of a measured network: its ONNX form, the look inside it."""
+
         NONE = "", "Not made yet"
         REQUESTED = "requested", "Being made"
         READY = "ready", "Ready"
         FAILED = "failed", "Could not be made"
+
+    OnnxState = Made
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="networks")
     name = models.CharField(max_length=20)  # the engine's id: "ancestor", "2-1"
@@ -54,7 +58,7 @@ class Network(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
 
     # its ONNX form: made when the network is measured, or on demand by workers.export_onnx(network_id)
-    onnx_state = models.CharField(max_length=10, choices=OnnxState.choices, default=OnnxState.NONE, blank=True)
+    onnx_state = models.CharField(max_length=10, choices=Made.choices, default=Made.NONE, blank=True)
     onnx = models.FileField(max_length=255, blank=True)
     onnx_sha256 = models.CharField(max_length=64, blank=True)
     # a detector's form with decoding and suppression inside, made together with the other
@@ -62,6 +66,13 @@ class Network(models.Model):
     onnx_nms_sha256 = models.CharField(max_length=64, blank=True)
     predictions = models.FileField(max_length=255, blank=True)  # a detector's: JSON, see webapp/networks/predictions.py
     onnx_message = models.TextField(blank=True)  # why it could not be made, one sentence
+
+    # what it is like inside and what it answers (webapp/networks/inside_files.py): made when the network is measured,
+    # or on demand by workers.look_inside(network_id)
+    inside_state = models.CharField(max_length=10, choices=Made.choices, default=Made.NONE, blank=True)
+    inside = models.FileField(max_length=255, blank=True)  # JSON: its wiring, and which first filters live
+    answers = models.FileField(max_length=255, blank=True)  # a classifier's: JSON, its answers on validation images
+    inside_message = models.TextField(blank=True)  # why it could not be made, one sentence
 
     images_per_second = models.FloatField(null=True, blank=True)  # while living: the training's speed just now
     started_at = models.DateTimeField(null=True, blank=True)  # first claim; with measured_at it gives the pace
