@@ -19,7 +19,14 @@ from webapp.networks import header
 from webapp.networks.models import Network
 
 CHUNK = 256 * 1024
-KINDS = {"safetensors": ".safetensors", "genome": ".genome.json", "onnx": ".onnx", "onnx-nms": ".nms.onnx"}
+KINDS = {
+    "safetensors": ".safetensors",
+    "genome": ".genome.json",
+    "onnx": ".onnx",
+    "onnx-nms": ".nms.onnx",
+    "card": ".md",
+    "card-json": ".card.json",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class Download:
     sha256: str = ""
     state: str = ""
     message: str = ""
+    more: tuple[tuple[str, str], ...] = ()  # the same in other forms: (label, address)
 
 
 def file_name(network: Network, kind: str) -> str:
@@ -46,6 +54,8 @@ def download_response(request: HttpRequest, network: Network, kind: str) -> Http
     """The file as an attachment. Raises Http404 where there is none; the caller has checked who asks."""
     if kind == "genome":
         return _genome(network)
+    if kind in ("card", "card-json"):
+        return _card(network, kind)
     if kind not in KINDS:
         raise Http404("There is no such file.")
     fields: dict[str, tuple[FieldFile, str]] = {
@@ -89,6 +99,14 @@ def _genome(network: Network) -> HttpResponse:
     content = json.dumps(genome, indent=1)
     response = HttpResponse(content, content_type="application/json")
     return _attached(response, file_name(network, "genome"))  # type: ignore[return-value]
+
+
+def _card(network: Network, kind: str) -> HttpResponseBase:
+    from webapp.networks.card import card_response  # it needs this module's names of files
+
+    if network.state != Network.State.MEASURED:
+        raise Http404("There is no card before it has been measured.")
+    return _attached(card_response(network, kind), file_name(network, kind))
 
 
 def read_genome(network: Network) -> dict[str, Any] | None:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from webapp.networks import downloads, snippets
+from webapp.networks.classes import classes_context
 from webapp.networks.downloads import Download
+from webapp.networks.inside import inside_context
 from webapp.networks.models import Network
 from webapp.networks.predictions import predictions_context
 from webapp.runs.addresses import RunUrls
@@ -26,6 +28,8 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
     lineage = Lineage.of(run)
     own = lineage.by_name[network.name]
     record = network.record or {}
+    elder = network if own.is_ancestor else Network.objects.filter(run=run, name=ANCESTOR).first()
+    before = (elder.record or {}) if elder is not None else {}
     children = [n for n in lineage.networks if network.name in n.parents]
     chosen = lineage.chosen
     return {
@@ -39,16 +43,19 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "children": _links([n.name for n in children], lineage, urls),
         "is_chosen": chosen is not None and chosen.name == network.name,
         "phase": PHASES.get(network.phase, network.phase),
-        "figures": figures(own, lineage) + detection_figures(record, _ancestor_record(network)),
-        "class_rows": class_rows(record, _ancestor_record(network)),
+        "figures": figures(own, lineage) + detection_figures(record, before),
+        "class_rows": class_rows(record, before),
         "predictions": predictions_context(network, urls, query or {}),
+        "classes": classes_context(network, elder, urls, query or {}),
+        "inside": inside_context(network, before, urls),
+        "look_url": urls.get("look", network.name),
         "points": lineage.points(own),
         "masked": masked(network),
         "proof": record.get("proof") or None,
         "lrn_effect": record.get("lrn_effect"),
         "seconds": _seconds(record),
         "survival": survival_context(lineage, own, urls),
-        "layers": layer_rows(network, _ancestor_record(network)),
+        "layers": layer_rows(network, before),
         "downloads": offered(network, urls),
         "export_url": urls.get("export", network.name),
         "snippets": snippets_of(network),
@@ -59,13 +66,6 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
 
 def _links(names: Any, lineage: Lineage, urls: RunUrls) -> list[dict[str, Any]]:
     return [{"network": lineage.by_name[name], "url": urls.network(name)} for name in names if name in lineage.by_name]
-
-
-def _ancestor_record(network: Network) -> dict[str, Any]:
-    if network.name == ANCESTOR:
-        return network.record or {}
-    found = Network.objects.filter(run=network.run_id, name=ANCESTOR).values_list("record", flat=True).first()
-    return found or {}
 
 
 def _events(network: Network) -> list[RunEvent]:
@@ -265,6 +265,13 @@ def offered(network: Network, urls: RunUrls) -> list[Download]:
             "Genome",
             "JSON: what it descends from, which clusters live, and how images are normalised.",
             urls.download(network.name, "genome"),
+        ),
+        Download(
+            "card",
+            "Model card",
+            "Markdown: what it is, from which data, how it was made, how good it is, how to run it.",
+            urls.download(network.name, "card"),
+            more=(("JSON", urls.download(network.name, "card-json")),),
         ),
     ]
 

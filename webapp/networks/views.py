@@ -9,11 +9,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from webapp.dispatch import dispatch
 from webapp.networks.downloads import download_response
+from webapp.networks.inside_files import filters_response, question_response
 from webapp.networks.models import Network
 from webapp.networks.page import network_context
 from webapp.networks.predictions import picture_response
 from webapp.runs.addresses import RunUrls
 from webapp.runs.models import Run
+from webapp.runs.snapshot import ANCESTOR
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 
 
@@ -37,6 +39,35 @@ def download(request: HttpRequest, pk: int, name: str, kind: str) -> HttpRespons
 def picture(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """One of the run's validation pictures."""
     return picture_response(get_object_or_404(request, Run, pk=pk), number)
+
+
+@require_safe
+@team_required
+def question(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """One of the validation images that the run's classifiers are asked about."""
+    return question_response(get_object_or_404(request, Run, pk=pk), number)
+
+
+@require_safe
+@team_required
+def filters(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    """A network's first filters, as one picture."""
+    return filters_response(_network(request, pk, name))
+
+
+@require_POST
+@editor_required
+def look(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    """Asks a worker to look inside the network, and inside its ancestor where nobody has; asking twice does it once."""
+    network = _network(request, pk, name)
+    both = Network.objects.filter(run=pk, name__in=[network.name, ANCESTOR], state=Network.State.MEASURED)
+    asked = list(both.exclude(inside_state__in=[Network.Made.REQUESTED, Network.Made.READY]).order_by("pk"))
+    for one in asked:
+        Network.objects.filter(pk=one.pk).update(inside_state=Network.Made.REQUESTED, inside_message="")
+        dispatch("workers.look_inside", one.pk)
+    if asked:
+        messages.success(request, "A worker is looking inside; this page shows it as soon as it is done.")
+    return redirect("networks:detail", pk=pk, name=name)
 
 
 @require_POST

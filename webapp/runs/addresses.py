@@ -25,11 +25,14 @@ class RunUrls:
         "download": "networks:download",  # + name, kind
         "export": "networks:export",  # + name; POST
         "picture": "networks:picture",  # + number
+        "question": "networks:question",  # + number: a validation image that classifiers are asked about
+        "filters": "networks:filters",  # + name
+        "look": "networks:look",  # + name; POST
         "cancel": "runs:cancel",  # POST
         "clone": "runs:clone",
     }
     # What only a member may do; "" in a read-only view.
-    MEMBERS_ONLY = frozenset({"cancel", "delete", "clone", "export"})
+    MEMBERS_ONLY = frozenset({"cancel", "delete", "clone", "export", "look"})
 
     def __init__(self, run: Run):
         self.run = run
@@ -54,5 +57,6 @@ class RunUrls:
 
     def plain(self) -> dict[str, str]:
         """All that take no network, for templates."""
-        names = [name for name in self.ROUTES if name not in {"network", "download", "export", "picture"}]
+        taking = {"network", "download", "export", "picture", "question", "filters", "look"}
+        names = [name for name in self.ROUTES if name not in taking]
         return {name: self.get(name) for name in names} | {"share": self.share}

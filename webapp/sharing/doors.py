@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from webapp.live import stream
 from webapp.live.reading import release_connections
 from webapp.networks.downloads import download_response
+from webapp.networks.inside_files import filters_response, question_response
 from webapp.networks.models import Network
 from webapp.networks.page import network_context
 from webapp.networks.predictions import picture_response
@@ -128,6 +129,16 @@ def network(request: HttpRequest, link: ShareLink, name: str) -> HttpResponse:
 @shared
 def picture(request: HttpRequest, link: ShareLink, number: int) -> HttpResponse:
     return picture_response(link.run, number)
+
+
+@shared
+def question(request: HttpRequest, link: ShareLink, number: int) -> HttpResponse:
+    return question_response(link.run, number)
+
+
+@shared
+def filters(request: HttpRequest, link: ShareLink, name: str) -> HttpResponse:
+    return filters_response(_network(link, name))
 
 
 @shared

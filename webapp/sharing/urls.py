@@ -20,6 +20,8 @@ urlpatterns = [
     path("s/<str:token>/events", doors.events, name="events"),
     path("s/<str:token>/events.json", doors.events_json, name="events_json"),
     path("s/<str:token>/networks/<slug:name>/", doors.network, name="network"),
+    path("s/<str:token>/networks/<slug:name>/filters.png", doors.filters, name="filters"),
+    path("s/<str:token>/validation/<int:number>", doors.question, name="question"),
     path("s/<str:token>/pictures/<int:number>.jpg", doors.picture, name="picture"),
     path("s/<str:token>/networks/<slug:name>/<slug:kind>", doors.download, name="download"),
 ]

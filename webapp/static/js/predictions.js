@@ -1,4 +1,5 @@
-// What a detector finds: the threshold hides boxes at once, and pictures turn without loading the page again.
+// What a detector finds: the threshold hides boxes at once. Pictures, and a classifier's images, turn without loading the
+// page again.
 
 const section = () => document.getElementById("predictions");
 
@@ -25,13 +26,15 @@ function keep(threshold) {
 
 async function turn(link) {
   const response = await fetch(link.href, { headers: { Accept: "text/html" } });
-  const fresh = response.ok && new DOMParser().parseFromString(await response.text(), "text/html").getElementById("predictions");
+  const { id } = link.closest("section[id]");
+  const fresh = response.ok && new DOMParser().parseFromString(await response.text(), "text/html").getElementById(id);
   if (!fresh) return location.assign(link.href);
-  section().replaceWith(document.importNode(fresh, true));
+  const turned = document.importNode(fresh, true);
+  document.getElementById(id).replaceWith(turned);
   const address = new URL(link.href);
   history.replaceState(null, "", address.pathname + address.search);
-  section().scrollIntoView({ block: "start" });
-  const heading = document.getElementById("predictions-title");
+  turned.scrollIntoView({ block: "start" });
+  const heading = turned.querySelector("h2");
   heading.tabIndex = -1;
   heading.focus({ preventScroll: true });
 }
@@ -43,7 +46,7 @@ document.addEventListener("change", (event) => {
   if (event.target.id === "threshold") keep(Number(event.target.value));
 });
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("#predictions a[data-turns]");
+  const link = event.target.closest("section[id] a[data-turns]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   turn(link).catch(() => location.assign(link.href));
