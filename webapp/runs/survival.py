@@ -17,12 +17,13 @@ def survival_context(lineage: Lineage, network: Snapshot | None, urls: RunUrls) 
     {"of": name, "line": [{"name", "url", "generation"}], "rows": [{"layer", "cells": [{"left", "before", "share",
     "shade"}]}], "hidden": layers left out}; None where there is no line yet.
     """
-    line = [one for one in lineage.line(network.name) if one.clusters] if network is not None else []
+    line = [one for one in lineage.line(network.name) if one.is_measured] if network is not None else []
     if len(line) < 2 or network is None or not line[0].is_ancestor:
         return None
-    before = line[0].clusters
+    counts = [one.clusters for one in line]
     rows: list[dict[str, Any]] = [
-        {"layer": layer, "cells": [_cell(one, layer, count) for one in line]} for layer, count in before.items()
+        {"layer": layer, "cells": [_cell(left.get(layer, 0), before) for left in counts]}
+        for layer, before in counts[0].items()
     ]
     shown = rows
     if len(rows) > LAYERS:
@@ -36,7 +37,6 @@ def survival_context(lineage: Lineage, network: Snapshot | None, urls: RunUrls) 
     }
 
 
-def _cell(network: Snapshot, layer: str, before: int) -> dict[str, Any]:
-    left = network.clusters.get(layer, 0)
+def _cell(left: int, before: int) -> dict[str, Any]:
     share = left / before if before else 0.0
     return {"left": left, "before": before, "share": share, "shade": round(SHADES * min(1.0, share))}
