@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('networks', '0004_memory'),
+        ('networks', '0005_ordered_json'),
     ]
 
     operations = [
