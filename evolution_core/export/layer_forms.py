@@ -107,14 +107,39 @@ def group_norm(step: Step) -> Value:
 
 @module(LocalResponseNorm, nn.LocalResponseNorm)
 def response_norm(step: Step) -> Value:
-    """ONNX has this very layer. An even window lies differently there, so it is left to torch's exporter."""
+    """ONNX has this very layer, but ONNX Runtime raises every number to the power one by one: half of AlexNet's time.
+    Spelled out, with the channels as the rows of a picture that is pooled, it takes a tenth of that. An even window
+    lies differently in ONNX, so it is left to torch's exporter."""
     layer: Any = step.module
+    source = step.tensor()
     if getattr(layer, "bypass", False):
-        return step.out("Identity", [step.tensor().name])
+        return step.out("Identity", [source.name])
     if layer.size % 2 == 0:
         raise Unknown(f"{step.label}: an even window")
-    attributes = {"size": layer.size, "alpha": layer.alpha, "beta": layer.beta, "bias": float(layer.k)}
-    return step.out("LRN", [step.tensor().name], **attributes)
+    if source.rank != 4:
+        attributes = {"size": layer.size, "alpha": layer.alpha, "beta": layer.beta, "bias": float(layer.k)}
+        return step.out("LRN", [source.name], **attributes)
+    channels, height, width = (source.size(axis) for axis in (1, 2, 3))
+    squares = step.inner("Mul", [source.name, source.name])
+    rows = step.inner("Reshape", [squares, step.writer.integers([0, 1, channels, -1])])
+    half = layer.size // 2
+    pooled = step.inner(
+        "AveragePool",
+        [rows],
+        kernel_shape=[layer.size, 1],
+        strides=[1, 1],
+        pads=[half, 0, half, 0],
+        count_include_pad=1,
+    )
+    means = step.inner("Reshape", [pooled, step.writer.integers([0, channels, height, width])])
+    scaled = step.inner("Mul", [means, step.operand(float(layer.alpha))])
+    base = step.inner("Add", [scaled, step.operand(float(layer.k))])
+    if layer.beta == 0.75:
+        root = step.inner("Sqrt", [base])
+        power = step.inner("Mul", [root, step.inner("Sqrt", [root])])
+    else:
+        power = step.inner("Pow", [base, step.operand(float(layer.beta))])
+    return step.out("Div", [source.name, power])
 
 
 @module(nn.MaxPool1d, nn.MaxPool2d)

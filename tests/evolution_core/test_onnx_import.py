@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from evolution_core.architectures.layers import LocalResponseNorm
 from evolution_core.architectures.onnx_import import load_onnx
 from evolution_core.export.onnx_file import export_onnx
 from evolution_core.genome import trace_clusters
@@ -138,3 +139,18 @@ def test_an_imported_network_can_be_exported_and_imported_again(name: str) -> No
     second = load_onnx(content)
     assert second.layers == network.layers
     assert second.parameters == network.parameters
+
+
+@pytest.mark.parametrize("beta", [0.75, 0.6])
+def test_the_response_norm_that_we_spell_out_is_one_layer_again(beta: float) -> None:
+    """Otherwise nothing before it could be cut: the pooling mixes all channels for whoever does not know it."""
+    norm = LocalResponseNorm(5, 0.02, beta, 2.0)
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), norm, nn.Flatten(), nn.Linear(8 * 36, 5)).eval()
+    module = load_onnx(export_onnx(model, (3, 8, 8))).module
+    (found,) = [part for part in module.modules() if isinstance(part, LocalResponseNorm)]
+    assert (found.size, found.alpha, found.beta, found.k) == (5, pytest.approx(0.02), beta, 2.0)
+    clusters = trace_clusters(module, torch.zeros(2, 3, 8, 8))
+    assert sum(len(layer) for layer in clusters.layers if layer.protected is None) == 8
+    image = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert torch.allclose(module.eval()(image), model(image), atol=1e-5)

@@ -157,6 +157,26 @@ def _group_norm(graph: Graph, step: Step, found: Bindings) -> Step | None:
     return Step("GroupNormalization", step.name, (str(found["x"]), *names), step.outputs[:1], attributes)
 
 
+def _response_norm(graph: Graph, step: Step, found: Bindings) -> Step | None:
+    """Our own export spells it out: channels as rows, pooled, and the power by roots where it is three quarters."""
+    pool, rows = found["pool"], graph.constants[str(found["rows"])]
+    assert isinstance(pool, Step)
+    size, _ = pool.attributes.get("kernel_shape", (0, 0))
+    plain = {"kernel_shape": [size, 1], "strides": [1, 1], "pads": [size // 2, 0, size // 2, 0], "count_include_pad": 1}
+    numbers = [scalar(graph, str(found[key])) for key in ("alpha", "k") if key in found]
+    beta = scalar(graph, str(found["beta"])) if "beta" in found else 0.75
+    if any(list(pool.attributes.get(key, ())) != value for key, value in plain.items() if isinstance(value, list)):
+        return None
+    if pool.attributes.get("count_include_pad") != 1 or None in (*numbers, beta) or rows.ravel().tolist()[:2] != [0, 1]:
+        return None
+    attributes = {"size": size, "alpha": numbers[0], "bias": numbers[1], "beta": beta}
+    return Step("LRN", step.name, (str(found["x"]),), step.outputs[:1], attributes)
+
+
+_POOLED = made("AveragePool", made("Reshape", made("Mul", X, X), Const("rows")), label="pool")
+_BASE = made("Add", made("Mul", made("Reshape", _POOLED, Const("back")), Const("alpha")), Const("k"))
+_POWERS = [made("Mul", made("Sqrt", _BASE), made("Sqrt", made("Sqrt", _BASE))), made("Pow", _BASE, Const("beta"))]
+
 _INSTANCE = made(
     "Reshape",
     made("InstanceNormalization", made("Reshape", X, Any_("to")), Const("ones"), Const("zeros"), label="instance"),
@@ -167,6 +187,7 @@ NORMALISATIONS: list[Rule] = [
     *(Rule(made("Add", made("Mul", tree, Const("scale")), Const("bias")), _layer_norm) for tree in _NORMALISED),
     *(Rule(made("Mul", tree, Const("scale")), _layer_norm) for tree in _NORMALISED),
     Rule(made("Add", made("Mul", _INSTANCE, Const("scale")), Const("bias")), _group_norm),
+    *(Rule(made("Div", X, power), _response_norm) for power in _POWERS),
 ]
 
 
