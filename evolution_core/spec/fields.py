@@ -150,7 +150,7 @@ class RunFields:
         choices=lambda: catalogue.RESOURCES,
     )
     minimum_clusters: int = setting(
-        2, "integer", "Floor", "No layer falls below so many clusters.", "environment", minimum=1, maximum=4096
+        4, "integer", "Floor", "No layer falls below so many clusters.", "environment", minimum=1, maximum=4096
     )
     floors: dict[str, float] = setting(
         {},
@@ -177,7 +177,7 @@ class RunFields:
     # -- stress
     stress: tuple[Stress, ...] = field(default_factory=lambda: (Stress.read("death-list"),))
     gestation: float = setting(
-        0.4,
+        0.2,
         "number",
         "Gestation",
         "Share of each birth's epochs that trains under stress, before the cut; the rest is growth after it.",

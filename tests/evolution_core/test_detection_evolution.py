@@ -39,6 +39,7 @@ def detection_spec(**fields: Any) -> RunSpec:
         "validation_share": 0.3,
         "repair_images": 16,
         "width_multiple": 1,
+        "minimum_clusters": 2,
     }
     return RunSpec.from_json({**values, **fields})
 

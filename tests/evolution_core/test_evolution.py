@@ -120,7 +120,7 @@ def test_stress_changes_the_networks_but_neither_draw_nor_epochs(tmp_path):
     drawn = [[e.data for e in of_kind(events, "drawn")] for events in told.values()]
     assert all(one == drawn[0] for one in drawn)
     epochs = [[e.data["epochs"] for e in events if e.kind in ("gestation", "growth")] for events in told.values()]
-    assert all(one == [0.8, 1.2] for one in epochs)
+    assert all(one == [0.4, 1.6] for one in epochs)
     files = [digests(tmp_path / stress) for stress in told]
     assert len({each["1-1.safetensors"] for each in files}) == len(files)
     assert len({each["ancestor.safetensors"] for each in files}) == 1

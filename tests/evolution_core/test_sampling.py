@@ -158,7 +158,7 @@ def test_floors_are_shares_of_the_ancestor() -> None:
     for _ in range(3):
         alive = draw(clusters, chances(clusters), spec, 1, generator())
         model, clusters = (child := cut(model, clusters, alive)), trace_clusters(child, torch.zeros(0))
-    assert clusters.counts() == {"conv1": 2, "conv2": 20, "fc1": 56, "fc2": 10}  # fc1: 248, 120, 56
+    assert clusters.counts() == {"conv1": 4, "conv2": 20, "fc1": 56, "fc2": 10}  # fc1: 248, 120, 56
 
 
 def test_shares_of_a_schedule_come_in_order() -> None:

@@ -47,6 +47,7 @@ def tiny_spec(**fields: Any) -> RunSpec:
         "seed": 7,
         "width_multiple": 1,
         "repair_images": 16,
+        "minimum_clusters": 2,
     }
     return RunSpec(**{**values, **fields})
 
