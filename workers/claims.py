@@ -32,7 +32,8 @@ Result = TypeVar("Result")
 
 
 class Interrupted(Exception):
-    """This process was asked to stop: the work goes back, and whoever takes it next goes on from its checkpoint."""
+    """This process was asked to stop, or the run to pause: the work goes back, and whoever takes it next goes on from
+    its checkpoint."""
 
 
 class ClaimLost(Exception):
@@ -65,12 +66,20 @@ def patiently(function: Callable[Given, Result]) -> Callable[Given, Result]:
 class Claim:
     """The hold on one row. As a context it beats in a thread of its own; `check` raises what ends the work."""
 
-    def __init__(self, model: type[Model], pk: int, token: str, is_cancelled: Callable[[], bool] | None = None):
+    def __init__(
+        self,
+        model: type[Model],
+        pk: int,
+        token: str,
+        is_cancelled: Callable[[], bool] | None = None,
+        is_paused: Callable[[], bool] | None = None,
+    ):
         self.model, self.pk, self.token = model, pk, token
-        self._is_cancelled = is_cancelled
+        self._is_cancelled, self._is_paused = is_cancelled, is_paused
         self._ended = threading.Event()
         self._lost = threading.Event()
         self._cancelled = threading.Event()
+        self._paused = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat {model.__name__} {pk}", daemon=True)
 
     @classmethod
@@ -83,6 +92,7 @@ class Claim:
         waiting: str,
         working: str,
         is_cancelled: Callable[[], bool] | None = None,
+        is_paused: Callable[[], bool] | None = None,
         **fields: Any,
     ) -> Claim | None:
         """The row's claim if it is in state `waiting` and nobody's, with its state set to `working`; else None."""
@@ -90,7 +100,7 @@ class Claim:
         taken = model._default_manager.filter(pk=pk, state=waiting, claimed_by="").update(
             state=working, claimed_by=token, heartbeat_at=timezone.now(), attempts=F("attempts") + 1, **fields
         )
-        return cls(model, pk, token, is_cancelled) if taken else None
+        return cls(model, pk, token, is_cancelled, is_paused) if taken else None
 
     @patiently
     def write(self, **fields: Any) -> None:
@@ -114,7 +124,7 @@ class Claim:
             raise ClaimLost
         if self._cancelled.is_set():
             raise Cancelled
-        if stopping.is_set():
+        if stopping.is_set() or self._paused.is_set():
             raise Interrupted
 
     def __enter__(self) -> Claim:
@@ -135,6 +145,8 @@ class Claim:
                 try:
                     if self._is_cancelled is not None and self._is_cancelled():
                         self._cancelled.set()
+                    if self._is_paused is not None and self._is_paused():
+                        self._paused.set()
                     if time.monotonic() - beaten >= pace.HEARTBEAT:
                         self._beat_once()
                         beaten = time.monotonic()

@@ -40,12 +40,15 @@ def live(network_id: int) -> None:
     if network is None:
         return
     run = network.run
+    if run.pause_requested_at:
+        return
     claim = Claim.take(
         Network,
         network.pk,
         waiting=Network.State.WAITING,
         working=Network.State.LIVING,
         is_cancelled=lambda: is_over(run.pk),
+        is_paused=lambda: is_paused(run.pk),
         message="",
     )
     if claim is None:
@@ -102,6 +105,11 @@ def is_over(run_id: int) -> bool:
     """Whether nobody wants the run's work any more."""
     over = Q(cancel_requested_at__isnull=False) | Q(state__in=Run.ENDED)
     return Run.objects.filter(over, pk=run_id).exists() or not Run.objects.filter(pk=run_id).exists()
+
+
+def is_paused(run_id: int) -> bool:
+    """Whether the run's work is to wait."""
+    return Run.objects.filter(pk=run_id, pause_requested_at__isnull=False).exists()
 
 
 def _live(network: Network, claim: Claim) -> None:

@@ -6,6 +6,7 @@ died), a run with nothing under way (whoever should have advanced it died). Tidi
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 from collections.abc import Callable
@@ -49,6 +50,7 @@ def sweep(is_empty: Callable[[str], bool] | None = None) -> None:
         _send("workers.export_onnx", Network.objects.filter(onnx_state=Network.OnnxState.REQUESTED))
         _send("workers.look_inside", Network.objects.filter(inside_state=Network.Made.REQUESTED))
         _send("workers.advance", idle_runs())
+        _send("workers.finish", untested_runs())
 
 
 def clear_folders() -> None:
@@ -65,7 +67,10 @@ def clear_folders() -> None:
 def _remove_all_but(kind: str, needed: QuerySet) -> None:
     folders = {int(path.name): path for path in settings.WORK_ROOT.glob(f"{kind}/*") if path.name.isdecimal()}
     for pk in set(folders) - set(needed.filter(pk__in=list(folders)).values_list("pk", flat=True)):
-        shutil.rmtree(folders[pk], ignore_errors=True)
+        with contextlib.suppress(OSError):  # at once: a run may be extended while its files are being deleted
+            folders[pk].rename(folders[pk].with_name(f".{pk}.gone"))
+    for folder in settings.WORK_ROOT.glob(f"{kind}/.*.gone"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def queue_is_empty(queue: str) -> bool:
@@ -75,16 +80,29 @@ def queue_is_empty(queue: str) -> bool:
 
 def waiting_networks() -> QuerySet[Network]:
     """Networks that wait for a worker in runs that go on."""
-    return Network.objects.filter(state=Network.State.WAITING).exclude(run__state__in=Run.ENDED).order_by("pk")
+    waiting = Network.objects.filter(state=Network.State.WAITING, run__pause_requested_at=None)
+    return waiting.exclude(run__state__in=Run.ENDED).order_by("pk")
 
 
 def idle_runs() -> QuerySet[Run]:
-    """Runs that have not ended though nothing of theirs is under way, or that someone wants cancelled."""
-    open_networks = Network.objects.filter(
-        Q(state__in=[Network.State.WAITING, Network.State.LIVING]) | ~Q(claimed_by="")
-    )
+    """Runs that have not ended though nothing of theirs is under way, and such as somebody wants cancelled, paused or
+    resumed."""
     going_on = Run.objects.exclude(state__in=Run.ENDED).order_by("pk")
-    return going_on.exclude(pk__in=open_networks.values("run")) | going_on.filter(cancel_requested_at__isnull=False)
+    claimed = Network.objects.exclude(claimed_by="").values("run")
+    under_way = Network.objects.filter(
+        Q(state__in=[Network.State.WAITING, Network.State.LIVING]) | ~Q(claimed_by="")
+    ).values("run")
+    idle = Q(pause_requested_at=None) & ~Q(pk__in=under_way)
+    to_pause = Q(pause_requested_at__isnull=False) & ~Q(state=Run.State.PAUSED) & ~Q(pk__in=claimed)
+    to_resume = Q(pause_requested_at=None, state=Run.State.PAUSED)
+    return going_on.filter(idle | to_pause | to_resume | Q(cancel_requested_at__isnull=False))
+
+
+def untested_runs() -> QuerySet[Run]:
+    """Runs whose network was chosen after their end and waits for its test."""
+    return Run.objects.filter(test_requested_at__isnull=False, state__in=Run.ENDED, chosen__claimed_by="").order_by(
+        "pk"
+    )
 
 
 def reclaim() -> None:

@@ -3,7 +3,8 @@
 Pure functions of a spec and network records. Imports no torch.
 """
 
-from .objectives import is_within_drop, netscore, objective_vectors, record_netscore
+from ..spec import netscore
+from .objectives import is_within_drop, objective_vectors, record_netscore
 from .pareto import contributions, crowding, hypervolume, is_on_front, ranks
 from .planning import next_plans, plan_generation, survivors
 from .survival import choose, front, hypervolumes, rank_for_survival

@@ -8,21 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..records import NetworkRecord
-from ..spec import RunSpec
+from ..spec import RunSpec, netscore
 
 # Accuracies are averages over images: two that differ by less than this are the same in all but rounding.
 ROUNDING = 1e-9
 
 _COSTS = {"parameters": "parameters", "macs": "macs", "bytes": "bytes", "latency": "latency_ms"}
-
-
-def netscore(accuracy: float, parameters: float, macs: float) -> float:
-    """NetScore (arXiv 1806.05512): 20 log10(a^2 / (sqrt(p) sqrt(m))), with a in percent, p in millions and m in
-    thousands of millions of multiply-adds. `accuracy` is a fraction. -inf for a network that is never right."""
-    if accuracy <= 0:
-        return -math.inf
-    percent, millions, giga = 100 * accuracy, parameters / 1e6, macs / 1e9
-    return 20 * math.log10(percent**2 / (math.sqrt(millions) * math.sqrt(giga)))
 
 
 def record_netscore(record: NetworkRecord) -> float:

@@ -3,6 +3,7 @@
 from . import catalogue
 from .composites import Environment, Stress
 from .errors import DataError, EustressError, NetworkError, SpecError, TrainingError
+from .netscore import netscore
 from .run import SETTINGS, RunSpec
 from .settings import GROUPS, Setting
 
@@ -19,4 +20,5 @@ __all__ = [
     "Stress",
     "TrainingError",
     "catalogue",
+    "netscore",
 ]

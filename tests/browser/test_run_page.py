@@ -101,7 +101,8 @@ def test_the_lineage_can_be_walked_by_keyboard_and_opens_a_network(open_page: An
 def test_the_page_lives_by_polling_where_there_is_no_stream(open_page: Any, evolution: Run) -> None:
     page = open_page(f"/runs/{evolution.pk}/")
     expect(page.locator("[data-life='5-3'] [data-percent]")).to_contain_text("62 %")
-    page.fill("input[name=drop]", "2")  # somebody types: her field is not taken away
+    page.click("summary:has-text('Change the rule')")
+    page.fill("#rule-value", "2")  # somebody types: her field is not taken away
     network = Network.objects.get(run=evolution, name="5-3")
     Network.objects.filter(pk=network.pk).update(
         state="measured", validation_accuracy=0.9205, parameters=57_300, latency_ms=0.1, progress=1
@@ -109,12 +110,12 @@ def test_the_page_lives_by_polling_where_there_is_no_stream(open_page: Any, evol
     evolution.record("measured", network=network, validation_accuracy=0.9205, parameters=57_300)
     expect(page.locator("tr[data-network='5-3']")).to_contain_text("57.3 k", timeout=15_000)
     expect(page.locator("#run-log li").first).to_contain_text("5-3 is measured")
-    assert page.input_value("input[name=drop]") == "2"
-    page.locator("input[name=drop]").blur()
+    assert page.input_value("#rule-value") == "2"
+    page.locator("#rule-value").blur()
     Run.objects.filter(pk=evolution.pk).update(state="finished", chosen=network)
     evolution.record("finished", chosen="5-3")
     expect(page.locator("#run-status")).to_contain_text("Finished", timeout=15_000)
-    expect(page.locator("#run-answer")).to_contain_text("Network 5-3")
+    expect(page.locator("#run-answer")).to_contain_text("network 5-3")
     expect(page.locator("#run-cancel").get_by_role("button", name="Cancel", exact=True)).to_have_count(0)
 
 

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from webapp.networks.models import Network
 from webapp.runs.models import Run, RunEvent
-from webapp.runs.sentences import sentence
+from webapp.runs.sentences import event_json
 from webapp.runs.status import PHASES, speed
 
 BATCH = 500  # events read at once
@@ -25,17 +25,6 @@ class Change:
     kind: str
     number: int | None = None
     data: dict[str, Any] = field(default_factory=dict)
-
-
-def event_json(event: RunEvent) -> dict[str, Any]:
-    return {
-        "number": event.number,
-        "kind": event.kind,
-        "network": event.network.name if event.network is not None else None,
-        "at": event.at.isoformat(),
-        "sentence": sentence(event),
-        "data": event.data,
-    }
 
 
 def events_after(run_id: int, number: int, limit: int = BATCH) -> list[Change]:

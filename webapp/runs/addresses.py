@@ -19,6 +19,8 @@ class RunUrls:
         "chart": "runs:chart",  # JSON for the charts
         "lineage": "runs:lineage",  # lineage.json, to keep
         "log": "runs:log",  # the whole event log
+        "log_text": "runs:log_text",  # the same, to keep
+        "log_json": "runs:log_json",
         "events": "live:events",  # server-sent events
         "events_json": "live:events_json",  # the same, to poll
         "network": "networks:detail",  # + name
@@ -29,10 +31,26 @@ class RunUrls:
         "filters": "networks:filters",  # + name
         "look": "networks:look",  # + name; POST
         "cancel": "runs:cancel",  # POST
+        "pause": "runs:pause",  # POST
+        "resume": "runs:resume",  # POST
+        "extend": "runs:extend",  # POST
+        "choose": "runs:choose",  # POST
         "clone": "runs:clone",
     }
     # What only a member may do; "" in a read-only view.
-    MEMBERS_ONLY = frozenset({"cancel", "delete", "clone", "export", "look"})
+    MEMBERS_ONLY = frozenset(
+        {
+            "cancel",
+            "pause",
+            "resume",
+            "extend",
+            "choose",
+            "delete",
+            "clone",
+            "export",
+            "look",
+        }
+    )
 
     def __init__(self, run: Run):
         self.run = run

@@ -1,46 +1,83 @@
 """How long a run will still take: a range from what was measured in it, never a single false promise. Our own rule.
 
-A generation's wall-clock pace is the time from one generation's last measurement to the next one's, whatever the
-number of workers. What remains is the rest of the present generation and the generations to come, at the quickest
-and the slowest of the latest paces. Before the first generation has ended, the ancestor's own time is the measure:
-its offspring never cost more than it did, and with enough workers they live side by side.
+A generation's pace is the working time from one generation's last measurement to the next one's, whatever the number
+of workers, for each epoch of its networks (the last generation may have more). What remains is the rest of the
+present generation and the generations to come, at the quickest and the slowest of the latest paces; the present
+generation's own pace counts as soon as a part of it is done. Before that the ancestor's own time is the measure, and
+while it trains, its progress: its offspring never cost more than it did, and with enough workers they live side by
+side. The more paces are known, the narrower the margin around them.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
+from .history import History
 from .models import Run
 from .snapshot import Lineage, Snapshot, spec_value
 from .templatetags.figures import duration
 
 _RECENT = 3  # generations whose paces count: they shrink as networks do
+_MARGINS = (0.25, 0.15, 0.1, 0.07)  # around the range, by how many paces are known (of a guess, the first)
+_TELLING = 0.2  # of a generation, or of the ancestor's life: less of it tells no pace
+Span = tuple[float, float]
 
 
-def seconds_left(run: Run, lineage: Lineage, now: datetime) -> tuple[float, float] | None:
+@dataclass(frozen=True)
+class _Plan:
+    """How much a generation costs, in epochs of one network after another."""
+
+    generations: int
+    offspring: int
+    epochs: float
+    last_epochs: float
+    ancestor_epochs: float
+
+    @classmethod
+    def of(cls, run: Run) -> _Plan:
+        epochs = float(spec_value(run, "epochs", 1) or 1)
+        return cls(
+            int(spec_value(run, "generations", 0)),
+            int(spec_value(run, "offspring", 1)),
+            epochs,
+            float(spec_value(run, "last_epochs", epochs) or epochs),
+            float(spec_value(run, "ancestor_epochs", epochs) or epochs),
+        )
+
+    def weight(self, generation: int) -> float:
+        return self.last_epochs if generation == self.generations else self.epochs
+
+    def after(self, generation: int) -> float:
+        """The weights of all generations after this one."""
+        return sum(self.weight(later) for later in range(generation + 1, self.generations + 1))
+
+
+def seconds_left(run: Run, lineage: Lineage, now: datetime, history: History | None = None) -> Span | None:
     """(quickest, slowest) seconds until the last network is measured; None while nothing tells."""
-    generations = int(spec_value(run, "generations", 0))
-    offspring = int(spec_value(run, "offspring", 1))
+    plan, past = _Plan.of(run), history or History()
     ancestor = lineage.ancestor
-    if ancestor is None or not generations:
+    if ancestor is None or not plan.generations:
         return None
     if not ancestor.is_measured:
-        return None
-    paces = _paces(lineage, generations)
-    if not paces:
-        guess = _guess(run, ancestor, offspring)
-        if guess is None:
-            return None
-        paces = [guess[0], guess[1]]
+        return _from_a_young_ancestor(plan, ancestor, now, past)
     present = max(1, int(run.generation or 1))
-    remaining = max(0, generations - present) + 1 - _share_done(lineage, present, offspring)
+    done = _share_done(lineage, present, plan.offspring)
+    paces = _paces(plan, lineage, past, present, done, now)
+    known = len(paces)
+    if not paces:
+        start = ancestor.started_at or ancestor.created_at
+        if ancestor.measured_at is None or ancestor.measured_at <= start:
+            return None
+        paces = list(_guess(plan, past.worked(start, ancestor.measured_at)))
+    remaining = plan.weight(present) * (1 - done) + plan.after(present)
     if remaining <= 0:
         return None
-    recent = paces[-_RECENT:]
-    return min(recent) * remaining * 0.85, max(recent) * remaining * 1.15
+    margin = _MARGINS[min(known, len(_MARGINS) - 1)]
+    return min(paces) * remaining * (1 - margin), max(paces) * remaining * (1 + margin)
 
 
-def in_words(span: tuple[float, float] | None) -> str:
+def in_words(span: Span | None) -> str:
     """ "6 to 9 minutes left", with one unit where both ends have the same."""
     if span is None:
         return ""
@@ -51,6 +88,23 @@ def in_words(span: tuple[float, float] | None) -> str:
     if low_unit.rstrip("s") == high.split(" ", 1)[1].rstrip("s"):
         return f"{low_number} to {high} left"
     return f"{low} to {high} left"
+
+
+def _from_a_young_ancestor(plan: _Plan, ancestor: Snapshot, now: datetime, past: History) -> Span | None:
+    """The rest of its own life at its pace until now, and all generations as :func:`_guess` has them."""
+    if ancestor.started_at is None or ancestor.progress < _TELLING:
+        return None
+    whole = past.worked(ancestor.started_at, now) / min(1.0, ancestor.progress)
+    rest = whole * (1 - min(1.0, ancestor.progress))
+    quick, slow = (pace * plan.after(0) for pace in _guess(plan, whole))
+    margin = _MARGINS[0]
+    return (rest + quick) * (1 - margin), (rest + slow) * (1 + margin)
+
+
+def _guess(plan: _Plan, ancestors: float) -> Span:
+    """A generation's pace from the ancestor's seconds: all side by side and half as large, or one after another."""
+    one = ancestors / plan.ancestor_epochs
+    return one * 0.5, one * plan.offspring
 
 
 def _ends(lineage: Lineage) -> dict[int, datetime]:
@@ -66,23 +120,17 @@ def _ends(lineage: Lineage) -> dict[int, datetime]:
     return ends
 
 
-def _paces(lineage: Lineage, generations: int) -> list[float]:
+def _paces(plan: _Plan, lineage: Lineage, past: History, present: int, done: float, now: datetime) -> list[float]:
+    """Working seconds for each epoch of a generation, oldest first; the present one's last, once it tells."""
     ends = _ends(lineage)
-    steps = [
-        (ends[g] - ends[g - 1]) / timedelta(seconds=1) for g in range(1, generations + 1) if g in ends and g - 1 in ends
+    paces = [
+        past.worked(ends[g - 1], ends[g]) / plan.weight(g)
+        for g in range(1, plan.generations + 1)
+        if g in ends and g - 1 in ends
     ]
-    return [step for step in steps if step > 0]
-
-
-def _guess(run: Run, ancestor: Snapshot, offspring: int) -> tuple[float, float] | None:
-    """A first generation's pace from the ancestor's time: all side by side, or one after another."""
-    start = ancestor.started_at or ancestor.created_at
-    if ancestor.measured_at is None or ancestor.measured_at <= start:
-        return None
-    own = float(spec_value(run, "ancestor_epochs", 0) or spec_value(run, "epochs", 1))
-    scale = float(spec_value(run, "epochs", 1)) / own if own else 1.0
-    one = (ancestor.measured_at - start).total_seconds() * scale
-    return one * 0.5, one * offspring
+    if present not in ends and present - 1 in ends and _TELLING <= done < 1:
+        paces.append(past.worked(ends[present - 1], now) / (done * plan.weight(present)))
+    return [pace for pace in paces if pace > 0][-_RECENT:]
 
 
 def _share_done(lineage: Lineage, generation: int, offspring: int) -> float:

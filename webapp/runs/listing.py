@@ -81,7 +81,8 @@ def tone(run: Run) -> str:
     """The colour of a state: one of the tag classes of the style sheet."""
     return {
         Run.State.QUEUED: "waiting",
-        Run.State.RUNNING: "waiting" if run.cancel_requested_at else "good",
+        Run.State.RUNNING: "waiting" if run.cancel_requested_at or run.pause_requested_at else "good",
+        Run.State.PAUSED: "waiting",
         Run.State.FINISHED: "good",
         Run.State.FAILED: "lost",
         Run.State.ERRORED: "lost",
@@ -91,6 +92,8 @@ def tone(run: Run) -> str:
 def _state(run: Run) -> str:
     if run.cancel_requested_at and not run.has_ended:
         return "Cancelling"
+    if run.pause_requested_at and run.state != Run.State.PAUSED:
+        return "Pausing"
     if run.state == Run.State.RUNNING:
         return f"Generation {run.generation}" if run.generation else "Ancestor"
     return run.get_state_display()

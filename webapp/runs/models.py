@@ -13,15 +13,18 @@ from webapp.teams.models import Team
 
 
 class Run(models.Model):
-    """One evolution. The orchestrator moves `state`; pages only read it and set `cancel_requested_at`.
+    """One evolution. The orchestrator moves `state`; pages queue a run and write down what is asked of it
+    (webapp/runs/changes.py).
 
     state: queued -> running -> finished | failed (expected: the data or the networks do not allow it)
-    | errored (a bug or a lost machine, after retries) | cancelled.
+    | errored (a bug or a lost machine, after retries) | cancelled; and paused, from queued or running and back.
+    A finished run that is asked for more generations is queued again.
     """
 
     class State(models.TextChoices):
         QUEUED = "queued", "Waiting for a worker"
         RUNNING = "running", "Running"
+        PAUSED = "paused", "Paused"
         FINISHED = "finished", "Finished"
         FAILED = "failed", "Failed"
         ERRORED = "errored", "Stopped by an error"
@@ -37,8 +40,14 @@ class Run(models.Model):
     message = models.TextField(blank=True)  # why it failed, one sentence
     generation = models.PositiveSmallIntegerField(default=0)  # the one being born
     chosen = models.ForeignKey("networks.Network", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    # by what rule `chosen` was chosen: Rule.to_json() and who changed it (webapp/runs/choice.py); {}: as the spec says
+    rule = models.JSONField(default=dict, blank=True)
+    # what the spec's own rule chose, kept so that one can go back to it
+    proposed = models.ForeignKey("networks.Network", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     last_event = models.PositiveIntegerField(default=0)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    pause_requested_at = models.DateTimeField(null=True, blank=True)  # taken back by resuming
+    test_requested_at = models.DateTimeField(null=True, blank=True)  # of `chosen`, when it was chosen after the end
     demo = models.BooleanField(default=False)
     cloned_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="clones")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
@@ -86,6 +95,7 @@ class RunEvent(models.Model):
     class Meta:
         ordering = ["number"]
         constraints = [models.UniqueConstraint(fields=["run", "number"], name="one_event_a_number")]
+        indexes = [models.Index(fields=["run", "kind"], name="events_by_kind")]
 
 
 def base_file_path(instance: BaseFile, filename: str) -> str:

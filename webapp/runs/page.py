@@ -10,12 +10,14 @@ from urllib.parse import urlencode
 from evolution_core.spec import SETTINGS, RunSpec, SpecError, catalogue
 
 from .addresses import RunUrls
+from .answer import answer
+from .choice import points_words
 from .form_fields import typed
 from .layout import HEIGHTS
 from .measures import COSTS, MEASURES
 from .models import Run, RunEvent
 from .sentences import QUIET, sentence
-from .snapshot import Lineage, Snapshot, metric_label, metric_title, spec_value
+from .snapshot import Lineage, Snapshot, metric_label, metric_title
 from .status import status_of
 from .survival import survival_context
 
@@ -85,7 +87,7 @@ def run_context(run: Run, urls: RunUrls, query: Mapping[str, str] | None = None)
         "metric": metric_label(run),
         "detection": run.dataset.task == "detection",
         "status": status_of(run, lineage),
-        "answer": answer(run, lineage, urls, view),
+        "answer": answer(run, lineage, urls, view.network),
         "drop_words": points_words(lineage.max_drop if view.drop is None else view.drop),
         "columns": columns(run, view),
         "axes": axes(view),
@@ -94,50 +96,6 @@ def run_context(run: Run, urls: RunUrls, query: Mapping[str, str] | None = None)
         **table(lineage, urls, view),
         **layers(lineage, urls, view),
     }
-
-
-# --- the answer -----------------------------------------------------------------------
-
-
-def answer(run: Run, lineage: Lineage, urls: RunUrls, view: View) -> dict[str, Any] | None:
-    """The figures of the chosen network, or of the best so far; None before the first offspring is measured."""
-    network = lineage.leading if view.drop is None else lineage.smallest_within(view.drop)
-    if network is None or network.is_ancestor:
-        return None
-    drop = lineage.max_drop if view.drop is None else view.drop
-    points, test_points = lineage.points(network), lineage.points(network, "test_accuracy")
-    threshold = lineage.threshold(drop)
-    within = threshold is not None and (network.validation_accuracy or 0) >= threshold
-    speed_up = network.speed_up
-    return {
-        "network": network,
-        "url": urls.network(network.name),
-        "smaller": lineage.smaller(network),
-        "faster": speed_up,
-        "slower": 1 / speed_up if speed_up is not None and speed_up < 1 else None,
-        "points": points,
-        "test_points": test_points,
-        "why": _why(run, view, network, within, drop),
-        "settled": run.has_ended,
-        "masked": spec_value(run, "encoding", "cluster") != "cluster",
-        "drop": drop,
-    }
-
-
-def _why(run: Run, view: View, network: Snapshot, within: bool, drop: float) -> str:
-    """Why this network and no other, in words."""
-    points = points_words(drop)
-    selection = spec_value(run, "selection", "smallest")
-    if view.drop is None and run.chosen_id and selection != "smallest" and selection in catalogue.SELECTIONS:
-        return f"chosen by {catalogue.SELECTIONS[selection].label}"
-    if within:
-        return f"the smallest within {points}"
-    best = "the offspring of the highest mAP@.5" if run.dataset.task == "detection" else "the most accurate offspring"
-    return f"{best}; none is within {points}"
-
-
-def points_words(drop: float) -> str:
-    return f"{drop:g} point" + ("" if drop == 1 else "s")
 
 
 # --- the table --------------------------------------------------------------------------

@@ -26,6 +26,18 @@ def sentence(event: RunEvent) -> str:
     return f"{words}{subject}{_because(event.data)}."
 
 
+def event_json(event: RunEvent) -> dict[str, Any]:
+    """An event for scripts: the live stream's and the log file's."""
+    return {
+        "number": event.number,
+        "kind": event.kind,
+        "network": event.network.name if event.network is not None else None,
+        "at": event.at.isoformat(),
+        "sentence": sentence(event),
+        "data": event.data,
+    }
+
+
 def _because(data: Data) -> str:
     reason = data.get("reason") or data.get("message")
     return f": {str(reason).rstrip('.')}" if reason else ""
@@ -134,8 +146,26 @@ def _finished(who: str, data: Data) -> str:
 
 
 def _cancelling(who: str, data: Data) -> str:
-    by = data.get("by")
-    return f"Cancellation was asked for{f' by {by}' if by else ''}."
+    return f"Cancellation was asked for{_by(data)}."
+
+
+def _by(data: Data) -> str:
+    return f" by {data['by']}" if data.get("by") else ""
+
+
+def _extended(who: str, data: Data) -> str:
+    told = " ".join(map(str, data.get("differences") or []))
+    return f"Extended to {data.get('generations') or 'more'} generations{_by(data)}.{' ' + told if told else ''}"
+
+
+def _chosen(who: str, data: Data) -> str:
+    why, was = data.get("words"), data.get("was")
+    instead = f" instead of {was}" if was and was != who else ""
+    return f"{who or 'No network'} is chosen{instead}{_by(data)}{': ' + str(why) if why else ''}."
+
+
+def _rule(who: str, data: Data) -> str:
+    return f"The rule of choice is changed{_by(data)}{': ' + str(data['words']) if data.get('words') else ''}."
 
 
 def _lost(who: str, data: Data) -> str:
@@ -176,4 +206,10 @@ _TELLERS: dict[str, Callable[[str, Data], str]] = {
     "failed": lambda who, data: f"The run failed{_because(data)}.",
     "errored": lambda who, data: f"{who or 'The run'} was stopped by an error{_because(data)}.",
     "lost": _lost,
+    "pausing": lambda who, data: f"A pause was asked for{_by(data)}.",
+    "paused": lambda who, data: "The run is paused; networks that were under way wait at their checkpoints.",
+    "resumed": lambda who, data: f"The run is resumed{_by(data)}.",
+    "extended": _extended,
+    "chosen": _chosen,
+    "rule": _rule,
 }

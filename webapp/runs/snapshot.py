@@ -12,6 +12,7 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from webapp.networks.models import Network
+from webapp.runs.choice import WITHIN, Choice, Rule, own_rule, rule_of
 from webapp.runs.models import Run
 
 from .measures import MEASURES
@@ -125,11 +126,14 @@ def _moment(text: str | None) -> datetime | None:
 
 
 class Lineage:
-    """A run's networks, in order of generation, and what follows from them alone."""
+    """A run's networks, in order of generation, and what follows from them alone. `max_drop`: percentage points that
+    may be lost, by the rule in force or else by the spec."""
 
-    def __init__(self, networks: Iterable[Snapshot], max_drop: float = 1.0, chosen: str | None = None):
+    max_drop: float = 1.0
+
+    def __init__(self, networks: Iterable[Snapshot], rule: Rule | None = None, chosen: str | None = None):
         self.networks = list(networks)
-        self.max_drop = max_drop  # percentage points
+        self.rule = rule or own_rule({})
         self._chosen = chosen
 
     @classmethod
@@ -147,7 +151,10 @@ class Lineage:
             if parent in names:
                 parents[child] = (*parents.get(child, ()), names[parent])
         networks = [Snapshot._make((*row, parents.get(row[0], ()))) for row in rows]
-        return cls(networks, float(run.spec.get("max_drop", 1.0)), names.get(run.chosen_id or 0))
+        lineage = cls(networks, rule_of(run), names.get(run.chosen_id or 0))
+        given = lineage.rule.value if lineage.rule.kind == WITHIN else None
+        lineage.max_drop = float(run.spec.get("max_drop", 1.0)) if given is None else given
+        return lineage
 
     @cached_property
     def by_name(self) -> dict[str, Snapshot]:
@@ -184,20 +191,19 @@ class Lineage:
         return self.by_name.get(self._chosen or "")
 
     @cached_property
+    def choice(self) -> Choice | None:
+        """Where the rule in force lands just now."""
+        return self.rule.choose(self)
+
+    @cached_property
     def leading(self) -> Snapshot | None:
-        """The choice, or until then the smallest offspring within the allowed drop (else the most accurate)."""
-        return self.chosen or self.smallest_within(self.max_drop)
+        """The choice, or until then where the rule lands."""
+        return self.chosen or (self.choice.network if self.choice else None)
 
     def smallest_within(self, drop: float) -> Snapshot | None:
         """The smallest offspring at most `drop` points below the ancestor; if none, the most accurate offspring."""
-        sized = [network for network in self.offspring if network.parameters]
-        if not sized:
-            return None
-        threshold = self.threshold(drop)
-        good = [n for n in sized if threshold is not None and (n.validation_accuracy or 0) >= threshold]
-        if good:
-            return min(good, key=lambda n: (n.parameters or 0, -(n.validation_accuracy or 0)))
-        return max(sized, key=lambda n: (n.validation_accuracy or 0, -(n.parameters or 0)))
+        choice = Rule(WITHIN, drop).choose(self)
+        return choice.network if choice else None
 
     def threshold(self, drop: float) -> float | None:
         """The least accuracy (a fraction) that is within `drop` points of the ancestor's."""

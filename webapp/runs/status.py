@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
 
+from webapp.networks.models import Network
+
 from . import eta
+from .history import History
 from .models import Run
 from .snapshot import Lineage, Snapshot, spec_value
 from .templatetags.figures import count, duration
 
 SILENT = timedelta(seconds=90)  # without a heartbeat for so long, a worker counts as lost
+WAITING_SHOWN = 6  # networks that wait, named; the others are counted
 _PRESENCE_LIFETIME = 5.0  # seconds that one look into the workers' presence serves all pages of a process
 
 PHASES = {
@@ -48,6 +52,7 @@ class Life:
     network: Snapshot
     phase: str
     silent: str = ""
+    lost: int = 0  # workers that were lost over it until now
 
     @property
     def percent(self) -> int:
@@ -56,6 +61,14 @@ class Life:
     @property
     def speed(self) -> str:
         return speed(self.network.images_per_second)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """One network that no worker has just now: not begun, or put back, and why."""
+
+    network: Snapshot
+    why: str
 
 
 @dataclass(frozen=True)
@@ -69,21 +82,49 @@ class Status:
     left: str = ""
     bars: tuple[Bar, ...] = ()
     lives: tuple[Life, ...] = ()
+    waiting: tuple[Wait, ...] = ()
+    more_waiting: int = 0
+    share: float = 0.0  # of the whole, 0 to 1
     ended: bool = False
 
 
-def status_of(run: Run, lineage: Lineage, now: datetime | None = None) -> Status:
-    """The truth about `run` from its row and its networks' rows."""
-    now = now or timezone.now()
+def status_of(run: Run, lineage: Lineage, now: datetime | None = None, history: History | None = None) -> Status:
+    """The truth about `run` from its row, its networks' rows and the few events that tell of stops and losses."""
+    now, history = now or timezone.now(), history or History.of(run)
     teller = {
         Run.State.QUEUED: _queued,
         Run.State.RUNNING: _running,
+        Run.State.PAUSED: _paused,
         Run.State.FINISHED: _finished,
         Run.State.FAILED: _failed,
         Run.State.ERRORED: _errored,
         Run.State.CANCELLED: _cancelled,
     }[Run.State(run.state)]
-    return teller(run, lineage, now)
+    told = teller(run, lineage, now, history)
+    if told.ended:
+        return replace(told, share=1.0)
+    waits = [wait for network in lineage.networks if (wait := _wait(run, network, history))]
+    return replace(
+        told,
+        share=progress_share(told.bars),
+        waiting=tuple(waits[:WAITING_SHOWN]),
+        more_waiting=max(0, len(waits) - WAITING_SHOWN),
+    )
+
+
+def _wait(run: Run, network: Snapshot, history: History) -> Wait | None:
+    if network.state != Network.State.WAITING:
+        return None
+    lost = history.lost[network.pk]
+    reached = f" at {round(100 * network.progress)} %" if network.progress else ""
+    if run.pause_requested_at:
+        why = f"paused{reached}"
+    elif lost:
+        times = "once" if lost == 1 else f"{lost} times"
+        why = f"put back{reached}: its worker was lost {times}"
+    else:
+        why = f"handed back{reached}" if network.progress else "waits for a worker"
+    return Wait(network, why)
 
 
 def bars(run: Run, lineage: Lineage) -> tuple[Bar, ...]:
@@ -100,12 +141,12 @@ def bars(run: Run, lineage: Lineage) -> tuple[Bar, ...]:
     return tuple(result)
 
 
-def lives(lineage: Lineage, now: datetime) -> tuple[Life, ...]:
-    found = []
-    for network in lineage.networks:
-        if network.is_living:
-            found.append(Life(network, PHASES.get(network.phase, network.phase), _silence(network, now)))
-    return tuple(found)
+def lives(lineage: Lineage, now: datetime, history: History) -> tuple[Life, ...]:
+    return tuple(
+        Life(network, PHASES.get(network.phase, network.phase), _silence(network, now), history.lost[network.pk])
+        for network in lineage.networks
+        if network.is_living
+    )
 
 
 def _silence(network: Snapshot, now: datetime) -> str:
@@ -114,9 +155,11 @@ def _silence(network: Snapshot, now: datetime) -> str:
     return f"its worker has not been heard from for {duration((now - network.heartbeat_at).total_seconds())}"
 
 
-def _queued(run: Run, lineage: Lineage, now: datetime) -> Status:
+def _queued(run: Run, lineage: Lineage, now: datetime, history: History) -> Status:
     if run.cancel_requested_at:
-        return Status("waiting", "Cancelling", "It had not begun yet.")
+        return Status("waiting", "Cancelling", "It had not begun yet.", bars=bars(run, lineage))
+    if run.pause_requested_at:
+        return Status("waiting", "Pausing", bars=bars(run, lineage))
     before = Run.objects.filter(state=Run.State.QUEUED, created_at__lt=run.created_at).count()
     detail = f"{before} {'run waits' if before == 1 else 'runs wait'} before it." if before else ""
     advice = ""
@@ -125,24 +168,40 @@ def _queued(run: Run, lineage: Lineage, now: datetime) -> Status:
     return Status("waiting", "Waiting for a worker", detail, advice, bars=bars(run, lineage))
 
 
-def _running(run: Run, lineage: Lineage, now: datetime) -> Status:
-    alive = lives(lineage, now)
+def _running(run: Run, lineage: Lineage, now: datetime, history: History) -> Status:
+    alive = lives(lineage, now, history)
     common = {"bars": bars(run, lineage), "lives": alive}
     if run.cancel_requested_at:
         return Status("waiting", "Cancelling", "Networks under way stop at their next step.", **common)  # type: ignore[arg-type]
+    if run.pause_requested_at:
+        living = _plural(len(alive), "network hands itself", "networks hand themselves")
+        detail = f"{living} back at the next checkpoint" if alive else ""
+        return Status("waiting", "Pausing", detail, **common)  # type: ignore[arg-type]
     headline, detail = _where(run, lineage)
     silent = [life for life in alive if life.silent]
     if alive and len(silent) == len(alive):
         advice = "Its work is put back and goes on from the last checkpoint; nothing needs to be done."
         detail = f"{detail}; its worker is silent" if detail else "its worker is silent"
         return Status("lost", headline, detail, advice, **common)  # type: ignore[arg-type]
-    left = eta.in_words(eta.seconds_left(run, lineage, now))
+    left = eta.in_words(eta.seconds_left(run, lineage, now, history))
     advice = ""
     if not alive and any(n.is_open for n in lineage.networks):
         detail = f"{detail}; waiting for a worker" if detail else "waiting for a worker"
         if workers_alive() == 0:
             advice, left = "No worker is alive at the moment. The run goes on as soon as one is.", ""
     return Status("running", headline, detail, advice, left, **common)  # type: ignore[arg-type]
+
+
+def _paused(run: Run, lineage: Lineage, now: datetime, history: History) -> Status:
+    if run.cancel_requested_at:
+        return Status("waiting", "Cancelling", bars=bars(run, lineage))
+    if not run.pause_requested_at:
+        return Status("waiting", "Resuming", bars=bars(run, lineage))
+    begun = [network for network in lineage.networks if network.is_open and network.progress]
+    detail = "nothing is lost"
+    if begun:
+        detail += f": {_plural(len(begun), 'network waits', 'networks wait')} at their checkpoint"
+    return Status("waiting", "Paused", detail, bars=bars(run, lineage))
 
 
 def _where(run: Run, lineage: Lineage) -> tuple[str, str]:
@@ -157,12 +216,14 @@ def _where(run: Run, lineage: Lineage) -> tuple[str, str]:
     done = sum(1 for network in born if not network.is_open)
     if born and done == len(born):
         final = generation >= int(spec_value(run, "generations", generation))
+        if final and lineage.chosen is not None:
+            return f"Testing {lineage.chosen.name} on images that no network has seen", ""
         return ("Choosing the network" if final else f"Making generation {generation + 1}"), ""
     return f"Growing generation {generation}", f"{done} of {len(born)} offspring done"
 
 
-def _finished(run: Run, lineage: Lineage, now: datetime) -> Status:
-    took = _took(run)
+def _finished(run: Run, lineage: Lineage, now: datetime, history: History) -> Status:
+    took = _took(run, history)
     reached = max((network.generation for network in lineage.measured), default=0)
     asked = int(spec_value(run, "generations", reached))
     detail = f"{_plural(len(lineage.offspring), 'offspring', 'offspring')} in {_plural(reached, 'generation')}"
@@ -173,19 +234,19 @@ def _finished(run: Run, lineage: Lineage, now: datetime) -> Status:
     )
 
 
-def _failed(run: Run, lineage: Lineage, now: datetime) -> Status:
+def _failed(run: Run, lineage: Lineage, now: datetime, history: History) -> Status:
     advice = "Clone it with other settings, or look into the data set; what was measured until then is below."
     return Status("failed", "Failed", run.message, advice, bars=bars(run, lineage), ended=True)
 
 
-def _errored(run: Run, lineage: Lineage, now: datetime) -> Status:
+def _errored(run: Run, lineage: Lineage, now: datetime, history: History) -> Status:
     advice = (
         "This is not your doing. Clone it to try again; whoever runs this server finds the reason in the worker's log."
     )
     return Status("failed", "Stopped by an error", run.message, advice, bars=bars(run, lineage), ended=True)
 
 
-def _cancelled(run: Run, lineage: Lineage, now: datetime) -> Status:
+def _cancelled(run: Run, lineage: Lineage, now: datetime, history: History) -> Status:
     kept = len(lineage.measured)
     detail = (
         f"{_plural(kept, 'network')} measured until then {'is' if kept == 1 else 'are'} kept." if kept else run.message
@@ -193,10 +254,11 @@ def _cancelled(run: Run, lineage: Lineage, now: datetime) -> Status:
     return Status("cancelled", "Cancelled", detail, bars=bars(run, lineage), ended=True)
 
 
-def _took(run: Run) -> str:
+def _took(run: Run, history: History) -> str:
+    """The time it worked, without the stops."""
     if run.started_at is None or run.finished_at is None:
         return ""
-    return duration((run.finished_at - run.started_at).total_seconds())
+    return duration(history.worked(run.started_at, run.finished_at))
 
 
 def _plural(number: int, noun: str, plural: str = "") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import form_views, views
+from . import change_views, form_views, log_views, views
 
 app_name = "runs"
 urlpatterns = [
@@ -20,7 +20,13 @@ urlpatterns = [
     path("runs/<int:pk>/chart.json", views.chart, name="chart"),
     path("runs/<int:pk>/lineage.json", views.lineage, name="lineage"),
     path("runs/<int:pk>/log/", views.log, name="log"),
-    path("runs/<int:pk>/cancel/", views.cancel, name="cancel"),
+    path("runs/<int:pk>/log.txt", log_views.text, name="log_text"),
+    path("runs/<int:pk>/log.json", log_views.as_json, name="log_json"),
+    path("runs/<int:pk>/cancel/", change_views.cancel, name="cancel"),
+    path("runs/<int:pk>/pause/", change_views.pause, name="pause"),
+    path("runs/<int:pk>/resume/", change_views.resume, name="resume"),
+    path("runs/<int:pk>/extend/", change_views.extend, name="extend"),
+    path("runs/<int:pk>/choose/", change_views.choose, name="choose"),
     path("runs/<int:pk>/delete/", views.delete, name="delete"),
     path("runs/<int:pk>/clone/", form_views.clone, name="clone"),
 ]

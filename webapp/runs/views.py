@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from webapp.dispatch import dispatch
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 
 from . import listing, page
@@ -91,22 +88,6 @@ def lineage_response(run: Run) -> JsonResponse:
     response = JsonResponse(lineage_json(run), json_dumps_params={"indent": 1})
     response["Content-Disposition"] = f'attachment; filename="lineage-{run.pk}.json"'
     return response
-
-
-@require_POST
-@editor_required
-def cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    """Asks the orchestrator to stop; networks under way stop at their next step and what was measured stays."""
-    run = _run(request, pk)
-    asked = Run.objects.filter(pk=run.pk, cancel_requested_at=None).exclude(state__in=Run.ENDED)
-    with transaction.atomic():
-        if asked.update(cancel_requested_at=timezone.now()):
-            run.record("cancelling", by=request.user.get_full_name())  # type: ignore[union-attr]  # shared: no address
-            dispatch("workers.advance", run.pk)
-            messages.success(request, "The run is being cancelled. What was measured until now is kept.")
-        else:
-            messages.info(request, "There is nothing to cancel: the run has ended or is being cancelled already.")
-    return redirect("runs:detail", pk=run.pk)
 
 
 @require_POST

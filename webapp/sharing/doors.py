@@ -22,6 +22,7 @@ from webapp.networks.page import network_context
 from webapp.networks.predictions import picture_response
 from webapp.runs import page
 from webapp.runs.chart import chart_data
+from webapp.runs.log_file import log_response
 from webapp.runs.views import lineage_response, log_context
 from webapp.sharing.addresses import SharedUrls
 from webapp.sharing.models import ShareLink
@@ -105,6 +106,16 @@ def lineage(request: HttpRequest, link: ShareLink) -> JsonResponse:
 @shared
 def log(request: HttpRequest, link: ShareLink) -> HttpResponse:
     return render(request, "sharing/log.html", log_context(link.run, SharedUrls(link), request.GET.get("before")))
+
+
+@shared
+def log_text(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
+    return log_response(request, link.run, "txt")
+
+
+@shared
+def log_json(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
+    return log_response(request, link.run, "json")
 
 
 @shared

@@ -5,6 +5,7 @@ const GONE = new Set([401, 403, 404, 410]); // signed out, no longer allowed, de
 const KINDS = [
   "queued", "started", "born", "drawn", "gestation", "progress", "epoch", "cut", "repaired", "refused", "shock", "growth", "measured",
   "generation", "tested", "finished", "cancelling", "cancelled", "failed", "errored", "lost", "note",
+  "pausing", "paused", "resumed", "extended", "chosen", "rule",
 ];
 
 export class LiveFeed {

@@ -1,0 +1,91 @@
+"""The first line of a run's page: what came of it, in words and figures, and why it is this network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .addresses import RunUrls
+from .choice import KINDS, PICKED, Rule, why
+from .models import Run
+from .snapshot import Lineage, Snapshot, spec_value
+from .templatetags.figures import times
+
+LEVEL = 0.05  # points: less is no difference that a figure with one digit shows
+
+
+def answer(run: Run, lineage: Lineage, urls: RunUrls, selected: str = "") -> dict[str, Any] | None:
+    """The chosen network, or the best so far, against the ancestor; None before the first offspring is measured.
+
+    `points` are the test's where the test images were opened for both, else the validation's.
+    """
+    network = lineage.leading
+    if network is None or network.is_ancestor:
+        return None
+    validation, test = lineage.points(network), lineage.points(network, "test_accuracy")
+    return {
+        "network": network,
+        "url": urls.network(network.name),
+        "smaller": lineage.smaller(network),
+        "speed": _speed(network),
+        "points": validation if test is None else test,
+        "loss": _loss(validation if test is None else test),
+        "tested": test is not None,
+        "validation_points": validation,
+        "why": why(run, lineage.choice, _best(run)),
+        "settled": run.has_ended,
+        "testing": run.test_requested_at is not None and network.test_accuracy is None,
+        "masked": spec_value(run, "encoding", "cluster") != "cluster",
+        "opened": opened(lineage),
+        **_rules(run, lineage, urls, selected),
+    }
+
+
+def opened(lineage: Lineage) -> list[str]:
+    """The offspring whose test figures are known, where they are several: the best of several tests flatters."""
+    names = [network.name for network in lineage.offspring if network.test_accuracy is not None]
+    return names if len(names) > 1 else []
+
+
+def _best(run: Run) -> str:
+    return "the offspring of the highest mAP@.5" if run.dataset.task == "detection" else "the most accurate offspring"
+
+
+def _speed(network: Snapshot) -> dict[str, str] | None:
+    """How many times faster, or slower, in words."""
+    ratio = network.speed_up
+    if not ratio:
+        return None
+    if times(ratio) == times(1):
+        return {"times": "", "word": "as fast"}
+    return {"times": times(ratio), "word": "faster"} if ratio > 1 else {"times": times(1 / ratio), "word": "slower"}
+
+
+def _loss(points: float | None) -> dict[str, str] | None:
+    """ "0.8 points less", "0.3 points more", "no less"."""
+    if points is None:
+        return None
+    if abs(points) < LEVEL:
+        return {"points": "", "word": "no less"}
+    figure = f"{abs(points):.1f}"
+    noun = "point" if figure == "1.0" else "points"
+    return {"points": f"{figure} {noun}", "word": "less" if points < 0 else "more"}
+
+
+def _rules(run: Run, lineage: Lineage, urls: RunUrls, selected: str) -> dict[str, Any]:
+    """What the form that changes the rule shows; without an address there is no form."""
+    kept = Rule.read(run.rule)
+    shown = kept or lineage.rule
+    before = run.rule.get("before") if kept else None
+    other = lineage.by_name.get(selected)
+    may_pick = other is not None and other in lineage.offspring and other is not lineage.leading
+    return {
+        "choose": urls.get("choose"),
+        "kinds": [{"key": key, "label": kind.label, "on": shown.kind == key} for key, kind in KINDS.items()],
+        "kept": kept,
+        "value": None if shown.value is None else f"{shown.value:g}",
+        "picked": selected or (lineage.leading.name if lineage.leading else ""),
+        "other": selected if may_pick else "",
+        "picks": PICKED,
+        "by": str(run.rule.get("by") or "") if kept else "",
+        "before": before if isinstance(before, dict) else None,
+    }
