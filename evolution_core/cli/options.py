@@ -53,7 +53,7 @@ def _add(group: argparse._ArgumentGroup, field: str, described: Setting) -> None
         )
         return
     group.add_argument(
-        option_name(field), dest=field, metavar=_metavar(described), help=_escaped(_help(described, default))
+        option_name(field), dest=field, metavar=_metavar(described), help=_escaped(_help(field, described, default))
     )
 
 
@@ -63,10 +63,15 @@ def _metavar(described: Setting) -> str:
     return {"integer": "N", "number": "X", "names": "A[,B]", "shares": "LAYER=X[,..]", "text": "TEXT"}[described.kind]
 
 
-def _help(described: Setting, default: Any) -> str:
+def _help(field: str, described: Setting, default: Any) -> str:
     parts = [described.help]
+    explained = ""
     if described.choices is not None:
         names = [name for name in described.choices() if name != catalogue.OWN]
+        table = {name: part for name, part in described.choices().items() if isinstance(part, catalogue.Part)}
+        explained = f"\n{_explained(table)}" if table else ""
+        if field == "architecture":
+            parts.append("The command `architectures` explains each.")
         parts.append(f"One of {', '.join(names)}." if described.kind == "choice" else f"From {', '.join(names)}.")
     if described.optional:
         parts.append(f"(default: {described.blank})")
@@ -74,7 +79,7 @@ def _help(described: Setting, default: Any) -> str:
         parts.append(f"(default: {','.join(default) or 'none'})")
     elif isinstance(default, (str, int, float)):
         parts.append(f"(default: {default:g})" if isinstance(default, float) else f"(default: {default})")
-    return " ".join(parts)
+    return " ".join(parts) + explained
 
 
 def _escaped(text: str) -> str:
@@ -108,14 +113,16 @@ def _add_composites(environment: argparse._ArgumentGroup, stress: argparse._Argu
         "--stress",
         metavar="A[,B]",
         help=_escaped(
-            "Stress signals imposed in gestation, several joined by commas; or JSON, with parameters and schedules. "
-            f"(default: death-list)\n{_explained(catalogue.STRESSES)}"
+            "Stress signals imposed in gestation, several joined by commas; or JSON, with parameters and schedules: "
+            '[{"name": "pressure", "parameters": {"strength": 2}, "schedule": "ramp"}]. (default: death-list)\n'
+            f"{_explained(catalogue.STRESSES)}\n"
+            f"Schedules say when in gestation a signal acts:\n{_explained(catalogue.SCHEDULES)}"
         ),
     )
 
 
 def _explained(parts: Mapping[str, catalogue.Part]) -> str:
-    return "\n".join(f"{part.name}: {part.summary}" for part in parts.values())
+    return "\n".join(f"{part.name}: {part.summary} {part.source}" for part in parts.values())
 
 
 # --- from options to a spec -------------------------------------------------------------

@@ -73,8 +73,12 @@ def test_every_field_of_a_spec_has_an_option_and_a_line_of_help(capsys):
     for described in SETTINGS.values():
         if described.label not in ("Own network", "Own weights"):
             assert " ".join(described.help.split())[:40] in text
-    for part in (*catalogue.STRESSES.values(), *catalogue.ENVIRONMENTS.values()):
-        assert part.summary[:40] in text
+    tables = [described.choices() for described in SETTINGS.values() if described.kind == "choice"]
+    for table in (*tables, catalogue.STRESSES, catalogue.SCHEDULES, catalogue.ENVIRONMENTS):
+        for part in table.values():
+            if isinstance(part, catalogue.Part):  # base networks have a listing of their own
+                assert part.summary in text
+                assert part.source in text
 
 
 def test_flags_go_both_ways():

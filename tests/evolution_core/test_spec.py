@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 
@@ -251,15 +252,22 @@ TABLES = {
 
 
 @pytest.mark.parametrize("table", list(TABLES))
-def test_every_part_is_explained_in_at_most_two_sentences(table):
+def test_every_part_is_explained_in_two_sentences_and_a_link(table):
     for name, part in TABLES[table].items():
         assert part.name == name
         assert part.label
         assert part.summary.endswith(".")
-        assert 1 <= part.summary.count(". ") + 1 <= 2, name
-        assert part.source.startswith("https://") or part.origin, name
+        assert len(re.findall(r"[.?!](?= |$)", part.summary)) == 2, name
+        assert part.source.startswith("https://"), name
+        assert part.origin, name
         for parameter in part.parameters:
             assert parameter.minimum <= parameter.default <= parameter.maximum
+
+
+@pytest.mark.parametrize("card", catalogue.ARCHITECTURES.values(), ids=lambda card: card.name)
+def test_every_base_network_is_explained_in_two_sentences_and_a_link(card):
+    assert len(re.findall(r"[.?!](?= |$)", card.summary)) == 2
+    assert card.source.startswith("https://")
 
 
 def test_the_spec_imports_no_torch():

@@ -241,7 +241,8 @@ def test_every_part_is_explained_where_it_is_chosen(client_of: Any, ada: Any, da
 
 
 def test_a_part_that_is_registered_later_appears_by_itself(form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    hunger = catalogue.Part("hunger", "Hunger", "Eats.", parameters=(catalogue.Parameter("bites", 3, 1, 9, "A day."),))
+    bites = catalogue.Parameter("bites", 3, 1, 9, "A day.")
+    hunger = catalogue.Part("hunger", "Hunger", "Eats. Sleeps.", "https://example.org/", parameters=(bites,))
     monkeypatch.setitem(catalogue.STRESSES, "hunger", hunger)
     bound = form(**{"stress": ["hunger"], "stress-hunger-bites": "4", "stress-hunger-schedule": "ramp"})
     assert bound.is_valid(), bound.errors
