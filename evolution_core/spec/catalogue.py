@@ -1,8 +1,8 @@
 """What can be chosen for a run, in words: one entry for each registered part.
 
-Here, and in the two modules beside it that it gathers (base networks and surroundings), is
-the one place where a part's name, plain description and source stand. The engine's registries bind code to these entries, the command line prints them and the
-run form shows them; a test walks both sides, so neither can drift. No torch here.
+Here, and in the two modules beside it that it gathers (base networks and surroundings), is the one place where a
+part's name, plain description and source stand. The engine's registries bind code to these entries, the command line
+prints them and the run form shows them; a test walks both sides, so neither can drift. No torch here.
 """
 
 from __future__ import annotations
