@@ -46,7 +46,7 @@ def run(claim: Claim, arm: Arm, seed: int, tell: Tell, *, work: Path = WORK, kep
         if known is not None:
             return known
         reference = None
-        if arm.of is not None:
+        if arm.of is not None and arm.kind != "dense":  # which needs no size
             reference = results.read(claim, claim.arm(arm.of), seed, kept)
             if reference is None:
                 raise EustressError(f"{arm.name}: the arm {arm.of} has no result with seed {seed} yet")
