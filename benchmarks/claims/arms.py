@@ -14,24 +14,26 @@ _REST = {"stress": "none", "gestation": 0.0}
 
 
 def question(evolved: dict[str, Any], rounds: float) -> tuple[Arm, ...]:
-    """Arms of equal epochs and equal final size. `evolved` are the fields of the headline arm, which has a death list
-    and repair and is the first of them; `rounds` is how many epochs its generations have together."""
-    plain = {**evolved, "repair": False}
+    """Arms of equal epochs and equal final size. `evolved` are the fields of the headline arm, which has the product's
+    default stress and is the first of them; `rounds` is how many epochs its generations have together.
+
+    There is none with both stress and repair: a death list leaves its doomed at zero, so that there is nothing to refit
+    and the networks are the same bit by bit.
+    """
     once = {"generations": 1, "last_epochs": rounds}
     return (
-        Arm("evolved", "generations, death-list stress, repair", HEADLINE, fields=evolved),
-        Arm("stress", "generations, death-list stress", QUESTION, fields=plain),
-        Arm("random", "generations, random stress", QUESTION, fields={**plain, "stress": "random"}),
-        Arm("waiting", "generations, no stress in gestation", QUESTION, fields={**plain, "stress": "none"}),
-        Arm("plain", "generations, no gestation", QUESTION, fields={**plain, **_REST}),
-        Arm("waiting-repair", "generations, no stress in gestation, repair", QUESTION,
-            fields={**evolved, "stress": "none"}),
-        Arm("repair", "generations, no gestation, repair", QUESTION, fields={**evolved, **_REST}),
-        Arm("once-repair", "one cut, no gestation, repair", QUESTION, fields={**evolved, **_REST, **once}),
-        Arm("once", "one cut, no gestation", QUESTION, fields={**plain, **_REST, **once}),
-        Arm("once-stress-repair", "one cut, death-list stress, repair", QUESTION, fields={**evolved, **once}),
-        Arm("newborn", "generations, death-list stress, nothing inherited", QUESTION,
-            fields={**plain, "inheritance": "newborn"}),
+        Arm("evolved", "generations, death-list stress", HEADLINE, fields=evolved),
+        Arm("once-stress", "one cut, death-list stress", QUESTION, fields={**evolved, **once}),
+        Arm("waiting", "generations, gestation without stress", QUESTION, fields={**evolved, "stress": "none"}),
+        Arm("plain", "generations, no gestation", QUESTION, fields={**evolved, **_REST}),
+        Arm("repair", "generations, no gestation, repair", QUESTION, fields={**evolved, **_REST, "repair": True}),
+        Arm("once-repair", "one cut, no gestation, repair", QUESTION,
+            fields={**evolved, **_REST, **once, "repair": True}),
+        Arm("once", "one cut, no gestation", QUESTION, fields={**evolved, **_REST, **once}),
+        Arm("waiting-repair", "generations, gestation without stress, repair", QUESTION,
+            fields={**evolved, "stress": "none", "repair": True}),
+        Arm("random", "generations, random stress", QUESTION, fields={**evolved, "stress": "random"}),
+        Arm("newborn", "generations, nothing inherited", QUESTION, fields={**evolved, "inheritance": "newborn"}),
     )  # fmt: skip
 
 

@@ -20,7 +20,6 @@ _ALEXNET: dict[str, Any] = {
     "last_epochs": 20.0,
     "resource": "parameters",
     "strength": "taylor",
-    "repair": True,
     "repair_images": 1024,
     "progressive_size": 24,
 }
@@ -36,7 +35,7 @@ ALEXNET = Claim(
     (
         *question({"environment": "20x"}, _ROUNDS)[:1],
         *controls()[:1],
-        Arm("evolved-40x", "generations, death-list stress, repair, to a fortieth", HEADLINE,
+        Arm("evolved-40x", "generations, death-list stress, to a fortieth", HEADLINE,
             fields={"environment": "40x"}),
         *question({"environment": "20x"}, _ROUNDS)[1:],
         *controls()[1:],
@@ -54,7 +53,7 @@ RESNET = Claim(
     (
         *question({"environment": "2.6x"}, _ROUNDS)[:1],
         *controls()[:1],
-        Arm("evolved-4x", "generations, death-list stress, repair, to a quarter", HEADLINE,
+        Arm("evolved-4x", "generations, death-list stress, to a quarter", HEADLINE,
             fields={"environment": "4x"}),
         *question({"environment": "2.6x"}, _ROUNDS)[1:],
         *controls()[1:],

@@ -16,7 +16,6 @@ BASE: dict[str, Any] = {
     "epochs": 2.0,
     "last_epochs": 6.0,
     "resource": "parameters",
-    "repair": True,
 }
 ROUNDS = 2.0 + 2.0 + 6.0  # epochs of the generations together
 
@@ -32,7 +31,7 @@ MNIST = Claim(
     (
         *question(_MNIST, ROUNDS)[:1],
         *controls()[:1],
-        Arm("evolved-200x", "generations, death-list stress, repair, to a two-hundredth", HEADLINE, fields=_MNIST_200),
+        Arm("evolved-200x", "generations, death-list stress, to a two-hundredth", HEADLINE, fields=_MNIST_200),
         *question(_MNIST, ROUNDS)[1:],
         *controls()[1:],
         *peers(),
@@ -49,7 +48,7 @@ FASHION = Claim(
     (
         *question(_FASHION, ROUNDS)[:1],
         *controls()[:1],
-        Arm("evolved-30x", "generations, death-list stress, repair, to a thirtieth", HEADLINE, fields=_FASHION_30),
+        Arm("evolved-30x", "generations, death-list stress, to a thirtieth", HEADLINE, fields=_FASHION_30),
         *question(_FASHION, ROUNDS)[1:],
         *controls()[1:],
         *peers(),
@@ -71,10 +70,7 @@ RECOVERY = Claim(
         "ancestor_epochs": 8.0,
         "epochs": 6.0,
         "environment": 0.5,
-        "repair": True,
     },
-    tuple(
-        arm for arm in question({}, 24.0) if arm.name not in ("newborn", "once", "once-repair", "once-stress-repair")
-    ),
+    tuple(arm for arm in question({}, 24.0) if arm.name not in ("newborn", "once", "once-repair", "once-stress")),
     seeds=3,
 )

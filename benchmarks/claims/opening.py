@@ -42,8 +42,9 @@ def _study(here: Measured) -> Iterator[str]:
         yield f"**{here.claim.title}**: {smaller:.0f} times smaller at {dense.text()} against dense."
     yield from _said(here, "scratch", "the same architecture trained from scratch for as long")
     yield from _said(here, "narrowed", "a uniformly narrowed ancestor of the same size, trained as long")
-    yield from _said(here, "waiting-repair", "the same without stress")
-    yield from _said(here, "plain", "generations without stress and repair")
+    yield from _said(here, "once-stress", "one cut after the same stress, without generations")
+    yield from _said(here, "plain", "generations without stress")
+    yield from _said(here, "repair", "generations with repair and no stress")
     yield from _said(here, "once-repair", "one cut with repair, without generations or stress")
 
 

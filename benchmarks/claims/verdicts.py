@@ -79,15 +79,15 @@ def _shock(found: Found) -> Verdict:
     """Death list against no stress: the same epochs before the cut, the same deaths drawn, no repair."""
     claim, told, least, late = "Accuracy right after synthesis: stress minus none", [], [], []
     for here in found.values():
-        for number in range(1, here.generations("stress") + 1):
-            ours, theirs = here.generation("stress", number, "shock"), here.generation("waiting", number, "shock")
+        for number in range(1, here.generations("evolved") + 1):
+            ours, theirs = here.generation("evolved", number, "shock"), here.generation("waiting", number, "shock")
             seeds = sorted(set(ours) & set(theirs))
             if seeds:
                 least.append(statistics.mean(ours[seed] - theirs[seed] for seed in seeds))
                 told.append((here.claim.title, number, least[-1]))
         if told:
             late.append(least[-1])
-    command = found["lenet-recovery"].commands("stress,waiting")
+    command = found["lenet-recovery"].commands("evolved,waiting")
     if not least:
         return _unmeasured(claim, "+5 points", "+20 in late generations", command)
     status = MISSED if min(least) < 5 else STRETCH if min(late) >= 20 else TARGET
@@ -135,10 +135,10 @@ def _faster(here: Measured, arm: str, claim: str, times: tuple[float, float]) ->
 
 
 def _recovery(here: Measured) -> Verdict:
-    claim, command = "Epochs of growth to come back within 0.5 points, stress to none", here.commands("stress,waiting")
+    claim, command = "Epochs of growth to come back within 0.5 points, stress to none", here.commands("evolved,waiting")
     ratios, told = [], []
-    for number in range(1, here.generations("stress") + 1):
-        ours, theirs = here.recovery("stress", number), here.recovery("waiting", number)
+    for number in range(1, here.generations("evolved") + 1):
+        ours, theirs = here.recovery("evolved", number), here.recovery("waiting", number)
         if not ours or not theirs:
             continue
         told.append(f"{shown(ours)} to {shown(theirs)}")

@@ -161,7 +161,6 @@ def test_the_page_tells_the_unwelcome_first(page: Any, tmp_path: Path) -> None:
         made(tmp_path / "results", "dense", seed, 0.992 + luck / 2, parameters=431_080)
         made(tmp_path / "results", "scratch", seed, 0.987 - luck / 4)
         made(tmp_path / "results", "once-repair", seed, 0.980 + luck / 2)
-        made(tmp_path / "results", "stress", seed, 0.984, shock=0.97)
         made(tmp_path / "results", "waiting", seed, 0.984, shock=0.60)
         made(tmp_path / "results", "tp-taylor-global", seed, 0.985 + luck / 2)
     text = page().read_text()
@@ -202,10 +201,10 @@ def test_results_of_undeclared_seeds_are_not_told(tmp_path: Path) -> None:
 
 
 def test_a_generation_comes_back_when_it_is_within_half_a_point(tmp_path: Path) -> None:
-    made(tmp_path, "stress", 0, 0.99, shock=0.986)
+    made(tmp_path, "evolved", 0, 0.99, shock=0.986)
     made(tmp_path, "waiting", 0, 0.99, shock=0.70)
     here = Measured(CLAIMS["lenet-mnist"], tmp_path)
-    assert here.recovery("stress", 1) == [0.0]
+    assert here.recovery("evolved", 1) == [0.0]
     assert here.recovery("waiting", 1) == [1.0]
 
 
