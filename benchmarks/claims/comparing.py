@@ -26,15 +26,18 @@ class Difference:
             return 0
         return 1 if self.mean > 0 else -1
 
-    def text(self, unit: str = "points") -> str:
-        interval = (
-            "one seed" if self.half is None else f"95 % CI {self.mean - self.half:+.2f} to {self.mean + self.half:+.2f}"
-        )
-        return (
-            f"{self.mean:+.2f} {unit} ({interval}, {self.seeds} seeds)"
-            if self.half is not None
-            else (f"{self.mean:+.2f} {unit} (one seed)")
-        )
+    def text(self) -> str:
+        """In a sentence."""
+        if self.half is None:
+            return f"{self.mean:+.2f} points (one seed)"
+        low, high = self.mean - self.half, self.mean + self.half
+        return f"{self.mean:+.2f} points (95 % CI {low:+.2f} to {high:+.2f}, {self.seeds} seeds)"
+
+    def short(self) -> str:
+        """In a table's cell."""
+        if self.half is None:
+            return f"{self.mean:+.2f}"
+        return f"{self.mean:+.2f} [{self.mean - self.half:+.2f}, {self.mean + self.half:+.2f}]"
 
 
 def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Difference | None:

@@ -13,7 +13,7 @@ matplotlib.use("svg")
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
-from .arms import CONTROLS, PEER
+from .arms import CONTROLS, HEADLINE, PEER, QUESTION
 from .comparing import geometric
 from .reading import Measured
 
@@ -31,6 +31,7 @@ GROUNDS: dict[str, dict[str, Any]] = {
     },
 }
 MARKERS = "osD^vPX*"
+DRAWN = (HEADLINE, QUESTION, CONTROLS, "stress")  # more arms than these would be a thicket
 Draw = Callable[[Axes, tuple[str, ...]], None]
 
 
@@ -47,7 +48,7 @@ def write_pictures(found: Mapping[str, Measured], folder: Path) -> dict[str, lis
 
 
 def _of(here: Measured) -> Iterator[tuple[str, str, Draw]]:
-    bred = [arm.name for arm in here.arms() if arm.kind == "evolve"]
+    bred = [arm.name for arm in here.arms() if arm.kind == "evolve" and arm.group in DRAWN]
     if not bred:
         return
     title = here.claim.title
@@ -106,7 +107,7 @@ def _look(index: int, colours: tuple[str, ...]) -> dict[str, Any]:
 
 def _size(axes: Axes, colours: tuple[str, ...], here: Measured) -> None:
     """Mean validation accuracy of each generation against its parameters, the ancestor first; controls are points."""
-    for index, arm in enumerate(arm for arm in here.arms() if arm.group != PEER):
+    for index, arm in enumerate(arm for arm in here.arms() if arm.group in DRAWN):
         runs = list(here.runs(arm.name).values())
         points = [[run["ancestor"], *run["generations"]] if arm.kind == "evolve" else [run["chosen"]] for run in runs]
         steps = min(len(line) for line in points)

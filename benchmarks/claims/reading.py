@@ -64,6 +64,10 @@ class Measured:
         None where it never did. Points of the learning curve are whole epochs."""
         return [_recovery(run, number) for run in self.runs(arm).values() if len(run["generations"]) >= number]
 
+    def has_curves(self, arm: str) -> bool:
+        """Whether its results hold learning curves: older ones do not."""
+        return all("history" in one for run in self.runs(arm).values() for one in run["generations"])
+
     def commands(self, arms: str) -> str:
         return f"python -m benchmarks.claims run {self.claim.name} --arms {arms}"
 

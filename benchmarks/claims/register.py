@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from evolution_core.spec import SpecError
 
+from .ablation import ABLATION
 from .colour import ALEXNET, RESNET
 from .declared import Claim
 from .detectors import ALEXNET_SPEED, YOLO, YOLO_SPEED
 from .lenets import FASHION, MNIST, RECOVERY
 
 CLAIMS: dict[str, Claim] = {
-    claim.name: claim for claim in (MNIST, FASHION, RECOVERY, ALEXNET, RESNET, ALEXNET_SPEED, YOLO_SPEED, YOLO)
+    claim.name: claim
+    for claim in (MNIST, FASHION, RECOVERY, ABLATION, ALEXNET, RESNET, ALEXNET_SPEED, YOLO_SPEED, YOLO)
 }
 
 

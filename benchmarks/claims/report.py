@@ -56,10 +56,11 @@ def _section(here: Measured, drawn: Sequence[tuple[str, str]], pictures: str) ->
         return
     if (settings := tables.settings(here)) is not None:
         yield from (settings, "")
-    for group, heading in _HEADINGS.items():
+    for group in dict.fromkeys(arm.group for arm in here.arms()):
         arms = list(here.arms(group))
-        if arms:
-            yield from (f"### {heading}", "", *tables.arms(here, arms), "")
+        if group != HEADLINE and here.runs("evolved"):
+            arms.insert(0, claim.arm("evolved"))  # what the others are held against
+        yield from (f"### {_HEADINGS.get(group, group.capitalize())}", "", *tables.arms(here, arms), "")
     if any(here.generations(arm.name) > 1 for arm in here.arms()):
         yield from ("### Generation by generation", "", *tables.generations(here), "")
     for file, said in drawn:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from evolution_core.spec import catalogue
 
 from .comparing import geometric, spread
 from .declared import Arm
-from .reading import Measured
+from .reading import NEAR, Measured
 from .verdicts import shown
 
 
 def settings(here: Measured) -> str | None:
     """What all arms share, in a sentence."""
-    run = next((run for arm in here.arms() for run in here.runs(arm.name).values()), None)
+    arms = sorted(here.arms(), key=lambda arm: arm.name != "evolved")
+    run = next((run for arm in arms for run in here.runs(arm.name).values()), None)
     if run is None or run["metric"] is None:
         return None
     spec, data = run["settings"], run["about_data"]
+    ancestor = spec["epochs"] if spec["ancestor_epochs"] is None else spec["ancestor_epochs"]
     last = "" if spec["last_epochs"] is None else f" ({spec['last_epochs']:g} in the last)"
     return (
         f"{data['train']:,} training images, {data['validation']:,} for validation, {data['test']:,} for the test. The "
-        f"ancestor is trained for {spec['ancestor_epochs']:g} epochs and each generation for {spec['epochs']:g}{last}, "
+        f"ancestor is trained for {ancestor:g} epochs and each generation for {spec['epochs']:g}{last}, "
         f"{100 * spec['gestation']:.0f} % of them in gestation where an arm has any; every arm has {run['epochs']:g} "
         "epochs in all, the same ancestor for the same seed, and the same optimizer "
         f"({catalogue.OPTIMIZERS[spec['optimizer']].label}); its final network is chosen on validation images. "
@@ -31,35 +33,52 @@ def settings(here: Measured) -> str | None:
 
 
 def arms(here: Measured, which: Sequence[Arm]) -> Iterator[str]:
-    """One row an arm: sizes, accuracies, the difference from dense, and the command."""
-    trained = any(here.test(arm.name) for arm in which)
-    head = ["arm", "seeds", "parameters", "smaller", "fewer MACs", "faster"]
-    head += (
-        ["validation, %", "test, %", "against dense, points", "seconds"]
-        if trained
-        else ["ms for one image", "its ancestor's"]
-    )
-    yield f"| {' | '.join([*head, 'command'])} |"
-    yield "|" + "---|" * (len(head) + 1)
-    for arm in which:
-        cells = [arm.title, str(len(here.runs(arm.name)))]
-        cells += [
-            _whole(here, arm),
-            *(_times(here, arm, key) for key in ("times_smaller", "times_fewer_macs", "times_faster")),
-        ]
-        if trained:
-            against = here.against(arm.name, "dense")
-            cells += [
-                spread(list(here.chosen(arm.name, "validation", 100.0).values())),
-                spread(list(here.test(arm.name).values())),
-            ]
-            cells.append("" if against is None or arm.kind == "dense" else against.text("").replace("  ", " "))
-            cells.append(spread([run["seconds"] for run in here.runs(arm.name).values()], 0))
-        else:
-            cells += [
-                spread(list(here.chosen(arm.name, key).values()), 2) for key in ("latency_ms", "ancestor_latency_ms")
-            ]
-        yield f"| {' | '.join([*cells, f'`{here.commands(arm.name)}`'])} |"
+    """One row an arm: sizes, accuracies, and what it differs by from the dense network and from `evolved`."""
+    columns: dict[str, Callable[[Arm], str]]
+    if any(here.test(arm.name) for arm in which):
+        columns = {
+            "validation, %": lambda arm: _spread(here, arm, "validation", 100.0),
+            "test, %": lambda arm: _spread(here, arm, "test", 100.0),
+            "against dense": lambda arm: _against(here, arm, "dense"),
+            "against `evolved`": lambda arm: _against(here, arm, "evolved"),
+            "seconds": lambda arm: _seconds(here, arm),
+        }
+    else:
+        columns = {
+            "ms for one image": lambda arm: _spread(here, arm, "latency_ms"),
+            "its ancestor's": lambda arm: _spread(here, arm, "ancestor_latency_ms"),
+        }
+    columns = {
+        "": lambda arm: arm.title,
+        "arm": lambda arm: f"`{arm.name}`",
+        "seeds": lambda arm: str(len(here.runs(arm.name))),
+        "parameters": lambda arm: _whole(here, arm),
+        "smaller": lambda arm: _times(here, arm, "times_smaller"),
+        "fewer MACs": lambda arm: _times(here, arm, "times_fewer_macs"),
+        "faster": lambda arm: _times(here, arm, "times_faster"),
+        **columns,
+    }
+    rows = [[tell(arm) for tell in columns.values()] for arm in which]
+    empty = [place for place in range(len(columns)) if not any(row[place] for row in rows)]
+    for row in [list(columns), ["---"] * len(columns), *rows]:
+        yield "| " + " | ".join(cell for place, cell in enumerate(row) if place not in empty) + " |"
+    yield ""
+    yield f"Each row: `{here.commands('ARM')}`."
+
+
+def _spread(here: Measured, arm: Arm, key: str, scale: float = 1.0) -> str:
+    found = list(here.chosen(arm.name, key, scale).values())
+    return spread(found) if found else ""
+
+
+def _against(here: Measured, arm: Arm, other: str) -> str:
+    found = here.against(arm.name, other) if arm.name != other else None
+    return "" if found is None else found.short()
+
+
+def _seconds(here: Measured, arm: Arm) -> str:
+    found = [run["seconds"] for run in here.runs(arm.name).values() if run["seconds"] is not None]
+    return spread(found, 0) if found else ""
 
 
 def _whole(here: Measured, arm: Arm) -> str:
@@ -74,27 +93,27 @@ def _times(here: Measured, arm: Arm, key: str) -> str:
 def generations(here: Measured) -> Iterator[str]:
     """Shock, grown accuracy and recovery of each generation, for every arm that has more than one."""
     bred = [arm for arm in here.arms() if here.generations(arm.name) > 1]
-    last = max(here.generations(arm.name) for arm in bred)
-    numbers = range(1, last + 1)
-    head = [
-        "arm",
-        *(f"shock {n}" for n in numbers),
-        *(f"grown {n}" for n in numbers),
-        *(f"epochs back {n}" for n in numbers),
-    ]
+    numbers = range(1, max(here.generations(arm.name) for arm in bred) + 1)
+    curves = any(here.has_curves(arm.name) for arm in bred)
+    head = ["", "arm", *(f"shock {n}" for n in numbers), *(f"grown {n}" for n in numbers)]
+    head += [f"epochs back {n}" for n in numbers] if curves else []
+    back = (
+        f" *Epochs back*: whole epochs of growth until within {NEAR:g} points of its parent (0: at once); gestation is "
+        "not counted."
+    )
     yield (
-        "*Shock*: validation accuracy right after synthesis, in percent. *Grown*: at the end of growth. *Epochs back*: "
-        "whole epochs of growth until within half a point of its parent (0: at once); gestation not counted. Mean ± "
-        "standard deviation over seeds."
+        "*Shock*: validation accuracy right after synthesis, in percent. *Grown*: at the end of growth."
+        f"{back if curves else ''} Mean ± standard deviation over seeds."
     )
     yield ""
     yield f"| {' | '.join(head)} |"
     yield "|" + "---|" * len(head)
     for arm in bred:
-        cells = [arm.title]
+        cells = [arm.title, f"`{arm.name}`"]
         for key in ("shock", "validation"):
             cells += [spread(list(here.generation(arm.name, n, key).values()), 1) for n in numbers]
-        cells += [shown(here.recovery(arm.name, n)) for n in numbers]
+        if curves:
+            cells += [shown(here.recovery(arm.name, n)) if here.has_curves(arm.name) else "" for n in numbers]
         yield f"| {' | '.join(cells)} |"
 
 
@@ -107,9 +126,10 @@ def made(here: Measured) -> str:
     torches = sorted({run["versions"]["torch"] for run in runs})
     runtimes = sorted({run["versions"]["onnxruntime"] for run in runs})
     days = sorted({run["date"][:10] for run in runs})
+    notes = sorted({f"{run['note'][0].upper()}{run['note'][1:]}. " for run in runs if run.get("note")})
     span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return (
         f"{len(runs)} units, {span}; {', '.join(machines)}; torch {', '.join(torches)}, "
         f"ONNX Runtime {', '.join(runtimes)}. Seconds are of a shared machine and good for orders of "
-        f"magnitude only. Every file: `benchmarks/results/claims/{here.claim.name}/`."
+        f"magnitude only. {''.join(notes)}Every file: `benchmarks/results/claims/{here.claim.name}/`."
     )
