@@ -32,21 +32,23 @@ def _changed(group: str, prefix: str, field: str, values: dict[Any, str], **also
 
 _STRESS = (
     *_changed("stress", "stress", "stress", {
-        "rehearsal": "rehearsal", "weakening": "weakening", "pressure": "pressure", "random": "random deaths",
-        "none": "no stress",
+        "rehearsal": "rehearsal", "weakening": "weakening", "pressure": "pressure",
     }),
-    Arm("rest", "no gestation", "stress", fields=_REST),
+    Arm("random", "random deaths", "stress", fields={"stress": "random"}),
+    Arm("waiting", "gestation without stress", "stress", fields={"stress": "none"}),
+    Arm("plain", "no gestation", "stress", fields=_REST),
 )  # fmt: skip
 
 _HEREDITY = (
     Arm("newborn", "nothing inherited", "heredity", fields={"inheritance": "newborn"}),
-    Arm("repair-waiting", "repair, gestation without stress", "heredity", fields={"repair": True, "stress": "none"}),
+    Arm("waiting-repair", "repair, gestation without stress", "heredity", fields={"repair": True, "stress": "none"}),
     Arm("repair", "repair, no gestation", "heredity", fields={**_REST, "repair": True}),
 )
 
 _ONE_CUT = (
-    Arm("once", "one cut, death list", "one generation, as small, as long", fields=_ONCE),
-    Arm("once-waiting", "one cut, no stress", "one generation, as small, as long", fields={**_ONCE, "stress": "none"}),
+    Arm("once-stress", "one cut, death list", "one generation, as small, as long", fields=_ONCE),
+    Arm("once-waiting", "one cut, gestation without stress", "one generation, as small, as long",
+        fields={**_ONCE, "stress": "none"}),
     Arm("once-repair", "one cut, repair, no gestation", "one generation, as small, as long",
         fields={**_ONCE, **_REST, "repair": True}),
 )  # fmt: skip

@@ -77,7 +77,8 @@ def _smaller(
 
 def _shock(found: Found) -> Verdict:
     """Death list against no stress: the same epochs before the cut, the same deaths drawn, no repair."""
-    claim, told, least, late = "Accuracy right after synthesis: stress minus none", [], [], []
+    claim, command = "Accuracy right after synthesis: stress minus none", ""
+    told, least, late = [], [], []
     for here in found.values():
         for number in range(1, here.generations("evolved") + 1):
             ours, theirs = here.generation("evolved", number, "shock"), here.generation("waiting", number, "shock")
@@ -85,10 +86,11 @@ def _shock(found: Found) -> Verdict:
             if seeds:
                 least.append(statistics.mean(ours[seed] - theirs[seed] for seed in seeds))
                 told.append((here.claim.title, number, least[-1]))
-        if told:
+        if told and told[-1][0] == here.claim.title:
             late.append(least[-1])
-    command = found["lenet-recovery"].commands("evolved,waiting")
+            command = command or here.commands("evolved,waiting")
     if not least:
+        command = found["lenet-recovery"].commands("evolved,waiting")
         return _unmeasured(claim, "+5 points", "+20 in late generations", command)
     status = MISSED if min(least) < 5 else STRETCH if min(late) >= 20 else TARGET
     titles = dict.fromkeys(title for title, _, _ in told)
