@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import nn
 
 from evolution_core.spec import NetworkError
 
@@ -40,25 +43,31 @@ def load_weights(model: nn.Module, path: Path | str, *, head: str) -> LoadedWeig
         head, aliases = registered.head, registered.aliases()
     except NetworkError:
         pass  # a layer's name
-    found = {_renamed(name, aliases): (name, tensor) for name, tensor in _read(path).items()}
     wanted = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    counters = {name for name in (*found, *wanted) if name.endswith("num_batches_tracked")}
-    _check_names(wanted.keys() - counters, {name: found[name][0] for name in found.keys() - counters})
-    fresh = _check_tensors({name: wanted[name] for name in wanted.keys() - counters}, found, head)
+    with _opened(path) as file:  # names and shapes first: of a file that does not fit, no numbers are read
+        names = {_renamed(name, aliases): name for name in file.keys()}  # noqa: SIM118  (no mapping)
+        counters = {name for name in (*names, *wanted) if name.endswith("num_batches_tracked")}
+        _check_names(wanted.keys() - counters, {name: names[name] for name in names.keys() - counters})
+        shapes = {name: tuple(file.get_slice(names[name]).get_shape()) for name in wanted.keys() - counters}
+        fresh = _check_shapes({name: tuple(wanted[name].shape) for name in shapes}, shapes, names, head)
+        found = {name: file.get_tensor(names[name]) for name in shapes.keys() - set(fresh)}
+    for name, tensor in found.items():
+        if not tensor.is_floating_point() or not torch.isfinite(tensor.float()).all():
+            raise NetworkError(f"the weights cannot be used: {names[name]} holds values that are not finite numbers")
     with torch.no_grad():
-        for name in wanted.keys() - counters - set(fresh):
-            wanted[name].copy_(found[name][1])
-    taken = len(wanted.keys() - counters) - len(fresh)
+        for name, tensor in found.items():
+            wanted[name].copy_(tensor)
     if not fresh:
-        return LoadedWeights(taken)
-    before, now = found[fresh[0]][1].shape[0], wanted[fresh[0]].shape[0]
-    return LoadedWeights(taken, fresh, f"{head} was trained for {before:,} classes and starts afresh with {now:,}")
+        return LoadedWeights(len(found))
+    before, now = shapes[fresh[0]][0], wanted[fresh[0]].shape[0]
+    return LoadedWeights(len(found), fresh, f"{head} was trained for {before:,} classes and starts afresh with {now:,}")
 
 
-def _read(path: Path | str) -> dict[str, Tensor]:
+@contextmanager
+def _opened(path: Path | str) -> Iterator[Any]:
     try:
         with safe_open(str(path), framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+            yield file
     except (SafetensorError, OSError, ValueError) as error:
         raise NetworkError(f"{Path(path).name} is not a readable safetensors file ({str(error)[:120]})") from None
 
@@ -86,23 +95,22 @@ def _listed(names: list[str]) -> str:
     return text if len(names) <= _SHOWN else f"{text} and {len(names) - _SHOWN} more"
 
 
-def _check_tensors(wanted: dict[str, Tensor], found: dict[str, tuple[str, Tensor]], head: str) -> tuple[str, ...]:
+def _check_shapes(
+    wanted: dict[str, tuple[int, ...]], given: dict[str, tuple[int, ...]], names: dict[str, str], head: str
+) -> tuple[str, ...]:
     """The names of the head's tensors that are for another number of classes."""
     fresh, wrong = [], []
-    for name, tensor in wanted.items():
-        source, given = found[name]
-        if not given.is_floating_point() or not torch.isfinite(given.float()).all():
-            raise NetworkError(f"the weights cannot be used: {source} holds values that are not finite numbers")
-        if given.shape == tensor.shape:
+    for name, shape in wanted.items():
+        if given[name] == shape:
             continue
-        if name.rpartition(".")[0] == head and given.shape[1:] == tensor.shape[1:]:
+        if name.rpartition(".")[0] == head and given[name][1:] == shape[1:]:
             fresh.append(name)
         else:
-            wrong.append(f"{source} is {_sizes(given)}, the network needs {_sizes(tensor)}")
+            wrong.append(f"{names[name]} is {_sizes(given[name])}, the network needs {_sizes(shape)}")
     if wrong:
         raise NetworkError(f"the weights do not fit this network: {'; '.join(sorted(wrong)[:_SHOWN])}")
     return tuple(sorted(fresh))
 
 
-def _sizes(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "a single number"
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "a single number"

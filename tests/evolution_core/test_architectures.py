@@ -284,6 +284,15 @@ def test_our_own_files_and_half_precision_are_read(tmp_path):
     assert torch.allclose(model.conv1.weight, donor.conv1.weight, atol=1e-3)
 
 
+def test_of_a_file_that_does_not_fit_no_numbers_are_read(tmp_path):
+    content = b'{"a":{"dtype":"F32","shape":[4294967296],"data_offsets":[0,17179869184]}}'
+    with open(tmp_path / "w.safetensors", "wb") as file:  # 16 GB of nothing, which the disk does not feel
+        file.write(len(content).to_bytes(8, "little") + content)
+        file.truncate(8 + len(content) + 4 * 2**32)
+    with pytest.raises(NetworkError, match="lacks conv1"):
+        load_weights(build("lenet5", 10, (1, 28, 28)), tmp_path / "w.safetensors", head="lenet5")
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -302,7 +311,20 @@ def test_weights_that_do_not_fit_are_refused_by_name_and_change_nothing(changes,
     assert torch.equal(model.fc1.weight, build("lenet5", 10, (1, 28, 28), seed=6).fc1.weight)
 
 
-def test_a_file_that_is_no_safetensors_is_refused(tmp_path):
-    (tmp_path / "w.safetensors").write_bytes(b"\x80\x04pickle")
+HUGE_TENSOR = b'{"conv1.weight":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x04pickle",
+        (2**62).to_bytes(8, "little") + b"{}",  # a header longer than any file
+        (99_000_000).to_bytes(8, "little") + b"{}",
+        len(HUGE_TENSOR).to_bytes(8, "little") + HUGE_TENSOR,  # a tensor that is not there
+        (9).to_bytes(8, "little") + b"[" * 9,
+    ],
+)
+def test_a_file_that_is_no_safetensors_is_refused(content, tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(content)
     with pytest.raises(NetworkError, match=r"w\.safetensors is not a readable safetensors file"):
         load_weights(build("lenet5", 10, (1, 28, 28)), tmp_path / "w.safetensors", head="lenet5")
