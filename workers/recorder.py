@@ -166,7 +166,7 @@ class Recorder:
         """An event of a kind that is only to be told. One that an earlier attempt told already is not told twice."""
         changes: dict[str, Any] = {}
         if phase := PHASES.get(event.kind):
-            changes["phase"] = phase
+            changes["phase"] = "" if phase == "drawing" and not self.network.generation else phase
         if event.kind == "shock":
             changes["shock_accuracy"] = next(iter(event.data.values()), None)
         self._write(event, **changes)

@@ -39,7 +39,7 @@ def test_a_pause_is_asked_for_once_and_taken_back(
         page = press(client, evolution, "pause")
     assert "Nothing is lost" in page
     assert "Pausing" in page
-    assert "1 network hands itself back at the next checkpoint" in page
+    assert "1 network hands itself back at the next step" in page
     assert ">Resume<" in page
     assert "There is nothing to pause" in press(client, evolution, "pause")
     evolution.refresh_from_db()
@@ -48,7 +48,7 @@ def test_a_pause_is_asked_for_once_and_taken_back(
     Run.objects.filter(pk=evolution.pk).update(state=Run.State.PAUSED)
     Network.objects.filter(run=evolution, name="5-3").update(state="waiting", claimed_by="")
     page = client.get(f"/runs/{evolution.pk}/").content.decode()
-    assert "<b>Paused</b>, nothing is lost: 1 network waits at their checkpoint" in page
+    assert "<b>Paused</b>, nothing is lost: 1 network waits at its checkpoint" in page
     assert "paused at 62 %" in page
     assert "Paused" in client.get("/runs/", {"state": "paused"}).content.decode()
     press(client, evolution, "resume")

@@ -180,7 +180,7 @@ def test_the_live_part_holds_every_part_of_the_page(client_of: Any, ada: Any, ev
     whole = set(re.findall(r'id="([\w-]+)"[^>]*data-part', client.get(f"/runs/{evolution.pk}/").content.decode()))
     part = set(re.findall(r'id="([\w-]+)"[^>]*data-part', client.get(f"/runs/{evolution.pk}/live").content.decode()))
     assert whole == part
-    assert len(part) == 7
+    assert len(part) == 8
 
 
 def test_the_pages_cost_does_not_grow_with_networks(

@@ -16,6 +16,7 @@ class RunUrls:
         "page": "runs:detail",  # the run's page
         "delete": "runs:delete",  # POST
         "live": "runs:live",  # the page's changing parts, as HTML
+        "curves": "runs:curves",  # the learning curves alone, as HTML
         "chart": "runs:chart",  # JSON for the charts
         "lineage": "runs:lineage",  # lineage.json, to keep
         "log": "runs:log",  # the whole event log

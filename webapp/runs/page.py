@@ -12,6 +12,7 @@ from evolution_core.spec import SETTINGS, RunSpec, SpecError, catalogue
 from .addresses import RunUrls
 from .answer import answer
 from .choice import points_words
+from .curves import curves_context
 from .form_fields import typed
 from .layout import HEIGHTS
 from .measures import COSTS, MEASURES
@@ -95,7 +96,15 @@ def run_context(run: Run, urls: RunUrls, query: Mapping[str, str] | None = None)
         "settings": described(run, None if urls.readonly else run.cloned_from),
         **table(lineage, urls, view),
         **layers(lineage, urls, view),
+        **curves_context(run, lineage, urls, view.network),
     }
+
+
+def curves(run: Run, urls: RunUrls, query: Mapping[str, str]) -> dict[str, Any]:
+    """Context of `runs/_curves.html` alone."""
+    view = View.read(query)
+    shown = curves_context(run, Lineage.of(run), urls, view.network)
+    return {"view": view, "metric": metric_label(run), "status": {"ended": run.has_ended}, **shown}
 
 
 # --- the table --------------------------------------------------------------------------

@@ -28,6 +28,7 @@ PHASES = {
     "gestation": "in gestation",
     "cut": "being cut",
     "growth": "growing",
+    "ancestor": "training",
     "training": "training",
     "measuring": "being measured",
 }
@@ -174,8 +175,8 @@ def _running(run: Run, lineage: Lineage, now: datetime, history: History) -> Sta
     if run.cancel_requested_at:
         return Status("waiting", "Cancelling", "Networks under way stop at their next step.", **common)  # type: ignore[arg-type]
     if run.pause_requested_at:
-        living = _plural(len(alive), "network hands itself", "networks hand themselves")
-        detail = f"{living} back at the next checkpoint" if alive else ""
+        hands = _plural(len(alive), "network hands itself back", "networks hand themselves back")
+        detail = f"{hands} at the next step" if alive else ""
         return Status("waiting", "Pausing", detail, **common)  # type: ignore[arg-type]
     headline, detail = _where(run, lineage)
     silent = [life for life in alive if life.silent]
@@ -200,7 +201,7 @@ def _paused(run: Run, lineage: Lineage, now: datetime, history: History) -> Stat
     begun = [network for network in lineage.networks if network.is_open and network.progress]
     detail = "nothing is lost"
     if begun:
-        detail += f": {_plural(len(begun), 'network waits', 'networks wait')} at their checkpoint"
+        detail += f": {_plural(len(begun), 'network waits at its checkpoint', 'networks wait at their checkpoints')}"
     return Status("waiting", "Paused", detail, bars=bars(run, lineage))
 
 

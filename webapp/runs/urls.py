@@ -17,6 +17,7 @@ urlpatterns = [
     path("runs/bases/<int:pk>/delete/", form_views.base_delete, name="base_delete"),
     path("runs/<int:pk>/", views.detail, name="detail"),
     path("runs/<int:pk>/live", views.live, name="live"),
+    path("runs/<int:pk>/curves", views.curves, name="curves"),
     path("runs/<int:pk>/chart.json", views.chart, name="chart"),
     path("runs/<int:pk>/lineage.json", views.lineage, name="lineage"),
     path("runs/<int:pk>/log/", views.log, name="log"),

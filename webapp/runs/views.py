@@ -55,6 +55,14 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @team_required
+def curves(request: HttpRequest, pk: int) -> HttpResponse:
+    """The learning curves alone, for a page on which another network was selected."""
+    run = _run(request, pk)
+    return render(request, "runs/_curves.html", page.curves(run, RunUrls(run), request.GET.dict()))
+
+
+@require_safe
+@team_required
 def chart(request: HttpRequest, pk: int) -> JsonResponse:
     run = _run(request, pk)
     return JsonResponse(chart_data(run, RunUrls(run), drop=page.View.read(request.GET.dict()).drop))

@@ -93,6 +93,12 @@ def live(request: HttpRequest, link: ShareLink) -> HttpResponse:
 
 
 @shared
+def curves(request: HttpRequest, link: ShareLink) -> HttpResponse:
+    context = page.curves(link.run, SharedUrls(link), request.GET.dict())
+    return render(request, "runs/_curves.html", context)
+
+
+@shared
 def chart(request: HttpRequest, link: ShareLink) -> JsonResponse:
     drop = page.View.read(request.GET.dict()).drop
     return JsonResponse(chart_data(link.run, SharedUrls(link), drop=drop))

@@ -14,6 +14,7 @@ urlpatterns = [
     # names as in webapp.runs.addresses.RunUrls.ROUTES
     path("s/<str:token>/", doors.run_page, name="page"),
     path("s/<str:token>/live", doors.live, name="live"),
+    path("s/<str:token>/curves", doors.curves, name="curves"),
     path("s/<str:token>/chart.json", doors.chart, name="chart"),
     path("s/<str:token>/lineage.json", doors.lineage, name="lineage"),
     path("s/<str:token>/log/", doors.log, name="log"),

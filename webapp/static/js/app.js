@@ -1,5 +1,9 @@
 // Small comforts on every page: theme toggle, menus, copy buttons, questions before what cannot be undone, local times.
 
+import "./keys.js";
+
+for (const button of document.querySelectorAll("[data-opens-keys]")) button.hidden = false;
+
 const announce = (text) => {
   const place = document.getElementById("announcer");
   if (place) place.textContent = text;

@@ -26,6 +26,7 @@ export function replaceParts(html) {
     if (focus) refocus(adopted, focus);
     changed.push(part.id);
   }
+  if (changed.length) document.dispatchEvent(new CustomEvent("eustress:parts", { detail: changed }));
   return changed;
 }
 

@@ -1,0 +1,128 @@
+// Keyboard shortcuts on every page. An element says its own key: <a data-key="d" data-key-help="take it away">; pages'
+// own places are below. They never fight with typing, and can be turned off (WCAG 2.1.4).
+
+const PLACES = { r: "/runs/", d: "/datasets/", t: "/team/", n: "/runs/new/" };
+const PATIENCE = 1500; // milliseconds between g and the letter after it
+const SWITCH = "eustress-keys";
+
+let waiting = 0; // until when a letter after g counts
+const help = document.getElementById("keys");
+
+const allowed = () => {
+  try {
+    return localStorage.getItem(SWITCH) !== "off";
+  } catch {
+    return true;
+  }
+};
+
+const isTyping = (target) => target.closest?.("input, select, textarea, [contenteditable]") != null;
+const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented);
+
+document.addEventListener("keydown", (event) => {
+  if (!isPlain(event) || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  if (event.key === "?" && help) {
+    event.preventDefault();
+    openHelp();
+    return;
+  }
+  if (allowed() && act(event.key)) event.preventDefault();
+});
+
+function act(key) {
+  if (waiting > Date.now()) {
+    waiting = 0;
+    return go(key);
+  }
+  if (key === "g" && document.querySelector(".masthead nav")) {
+    waiting = Date.now() + PATIENCE;
+    return true;
+  }
+  if (key === "/") return search();
+  if (key === "j" || key === "k") return step(key === "j" ? 1 : -1);
+  if (key === "o") return openSelected();
+  const element = /^[a-z]$/.test(key) && document.querySelector(`[data-key="${key}"]`);
+  if (!element) return false;
+  element.click();
+  return true;
+}
+
+// g, then a letter: only where the page's own navigation leads to as well.
+function go(key) {
+  const link = PLACES[key] && document.querySelector(`.masthead nav a[href="${PLACES[key]}"], a[data-place="${PLACES[key]}"]`);
+  if (!link) return false;
+  link.click();
+  return true;
+}
+
+function search() {
+  const field = [...document.querySelectorAll('input[type="search"]')].find((input) => input.offsetParent);
+  if (!field) return false;
+  field.focus();
+  field.select();
+  return true;
+}
+
+// The next or previous network: of a network's page by its own links, of a run's page by the rows of its table.
+function step(by) {
+  const link = document.querySelector(by > 0 ? 'a[data-step="next"]' : 'a[data-step="previous"]');
+  if (link) {
+    link.click();
+    return true;
+  }
+  const rows = [...document.querySelectorAll("tr[data-network]")].filter((row) => !row.hidden);
+  if (!rows.length) return false;
+  const at = rows.findIndex((row) => row.getAttribute("aria-selected") === "true");
+  const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by];
+  if (!next) return true;
+  next.querySelector("td")?.click();
+  next.scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+function openSelected() {
+  const link = document.querySelector('tr[data-network][aria-selected="true"] th a');
+  if (!link) return false;
+  link.click();
+  return true;
+}
+
+// -- the overlay: what works everywhere, and what this page offers
+
+function openHelp() {
+  const here = help.querySelector("[data-keys-here]");
+  const offered = [...document.querySelectorAll("[data-key][data-key-help]")].map((element) => [element.dataset.key, element.dataset.keyHelp]);
+  if (document.querySelector('input[type="search"]')) offered.unshift(["/", "search"]);
+  if (document.querySelector("tr[data-network], a[data-step]")) offered.push(["j", "next network"], ["k", "previous network"]);
+  if (document.querySelector("tr[data-network]")) offered.push(["o", "open the selected network"]);
+  const known = new Set();
+  here.replaceChildren(...offered.filter(([key]) => !known.has(key) && known.add(key)).map(([key, words]) => line(key, words)));
+  help.querySelector("[data-keys-none]").hidden = offered.length > 0;
+  help.querySelector("[data-keys-on]").checked = allowed();
+  help.showModal();
+}
+
+function line(key, words) {
+  const row = document.createElement("div");
+  const [term, meaning] = [document.createElement("dt"), document.createElement("dd")];
+  const cap = document.createElement("kbd");
+  cap.textContent = key;
+  term.append(cap);
+  meaning.textContent = words;
+  row.append(term, meaning);
+  return row;
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-opens-keys]")) openHelp();
+});
+help?.querySelector("[data-keys-on]").addEventListener("change", (event) => {
+  try {
+    localStorage.setItem(SWITCH, event.target.checked ? "on" : "off");
+  } catch {
+    // storage may be forbidden: then they stay on
+  }
+});
+help?.addEventListener("keydown", (event) => {
+  if (event.key === "?") help.close();
+});
