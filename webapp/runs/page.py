@@ -219,7 +219,7 @@ def line(event: RunEvent) -> dict[str, Any]:
 
 def described(run: Run, origin: Run | None = None) -> list[dict[str, str]]:
     """The spec in words: the basic settings and what differs from the defaults; `was` where `origin` differs."""
-    rows, before = _settings_in_words(run), _settings_in_words(origin) if origin is not None else {}
+    rows, before = settings_in_words(run), settings_in_words(origin) if origin is not None else {}
     shown = {name for words in (rows, before) for name, (_, notable) in words.items() if notable}
     result = []
     for name, (value, _) in rows.items():
@@ -229,7 +229,7 @@ def described(run: Run, origin: Run | None = None) -> list[dict[str, str]]:
     return result
 
 
-def _settings_in_words(run: Run) -> dict[str, tuple[str, bool]]:
+def settings_in_words(run: Run) -> dict[str, tuple[str, bool]]:
     """label -> (value in words, whether it is worth showing); empty for a spec that no longer reads."""
     try:
         spec, default = run.run_spec, RunSpec()

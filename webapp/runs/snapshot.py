@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -139,19 +139,30 @@ class Lineage:
     @classmethod
     def of(cls, run: Run) -> Lineage:
         """Two queries, however many networks."""
+        return cls.of_all([run])[run.pk]
+
+    @classmethod
+    def of_all(cls, runs: Sequence[Run]) -> dict[int, Lineage]:
+        """Each run's lineage by its key: two queries, however many runs."""
         rows = list(
-            Network.objects.filter(run=run)
+            Network.objects.filter(run__in=runs)
             .order_by("generation", "pk")
-            .values_list(*_PLAIN, *(Cast(name, TextField()) for name in _LATER))
+            .values_list(*_PLAIN, *(Cast(name, TextField()) for name in _LATER), "run_id")
         )
         names = {row[0]: row[1] for row in rows}
-        links = Network.parents.through._default_manager.filter(from_network__run=run).order_by("pk")
+        links = Network.parents.through._default_manager.filter(from_network__run__in=runs).order_by("pk")
         parents: dict[int, tuple[str, ...]] = {}
         for child, parent in links.values_list("from_network_id", "to_network_id"):
             if parent in names:
                 parents[child] = (*parents.get(child, ()), names[parent])
-        networks = [Snapshot._make((*row, parents.get(row[0], ()))) for row in rows]
-        lineage = cls(networks, rule_of(run), names.get(run.chosen_id or 0))
+        networks: dict[int, list[Snapshot]] = {run.pk: [] for run in runs}
+        for *row, run_id in rows:
+            networks[run_id].append(Snapshot._make((*row, parents.get(row[0], ()))))
+        return {run.pk: cls._ruled(run, networks[run.pk], names.get(run.chosen_id or 0)) for run in runs}
+
+    @classmethod
+    def _ruled(cls, run: Run, networks: list[Snapshot], chosen: str | None) -> Lineage:
+        lineage = cls(networks, rule_of(run), chosen)
         given = lineage.rule.value if lineage.rule.kind == WITHIN else None
         lineage.max_drop = float(run.spec.get("max_drop", 1.0)) if given is None else given
         return lineage
