@@ -27,6 +27,7 @@ urlpatterns = [
     path("uploads/", include("webapp.uploads.urls")),
     path("", include("webapp.runs.urls")),
     path("", include("webapp.networks.urls")),
+    path("compare/", include("webapp.compare.urls")),
     path("", include("webapp.live.urls")),
     path("", include("webapp.sharing.urls")),
 ]

@@ -13,11 +13,11 @@ from webapp.runs.addresses import RunUrls
 
 PARTS = 400  # of a drawing; larger networks are read in the table of layers
 ROW, TOP = 28, 18  # the drawing's own units, about pixels
-WIDTH, MIDDLE, WIDEST = 360, 132, 120
+WIDTH, MIDDLE, WIDEST = 400, 110, 110
 NARROWEST = 7
-LANE, LANES = 9, 6  # where paths go round, left of the boxes
+LANE, LANES = 8, 6  # where paths go round, left of the boxes
 FIRST_LANE = MIDDLE - WIDEST / 2 - 8
-NAME = 18  # letters of a name
+NAME = 17  # letters of a name
 JOINS = {"add": "+", "concat": "‖", "multiply": "×", "join": "·"}
 
 
@@ -45,6 +45,8 @@ def drawing(parts: list[dict[str, Any]], own: Mapping[str, Any], ancestor: Mappi
     links = [_straight(placed[place - 1], placed[place]) for place in range(1, len(parts)) if _follows(parts, place)]
     return {
         "width": WIDTH,
+        "middle": MIDDLE,
+        "words": MIDDLE + WIDEST // 2 + 12,
         "height": TOP * 2 + ROW * (len(parts) - 1),
         "parts": placed,
         "links": links + _round(placed, parts),

@@ -87,10 +87,15 @@ class Answers:
     @classmethod
     def of(cls, network: Network, questions: Questions) -> Answers | None:
         """The stored answers; None where there are none, or they are not to these questions."""
-        found = read_json(str(network.answers)) if network.answers else None
+        return cls.read(str(network.answers), network.name, questions)
+
+    @classmethod
+    def read(cls, stored: str, network: str, questions: Questions) -> Answers | None:
+        """The same by the answers' name in storage ("" where there are none)."""
+        found = read_json(stored) if stored else None
         if not isinstance(found, dict) or not len(found["classes"]) == len(found["sure"]) == len(questions.labels):
             return None
-        return cls(network.name, found["classes"], found["sure"])
+        return cls(network, found["classes"], found["sure"])
 
 
 def question_response(run: Run, number: int) -> HttpResponse:

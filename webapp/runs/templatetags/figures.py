@@ -138,3 +138,30 @@ def tiny(value: float | None) -> str:
 @register.filter
 def rounded(value: float | None, digits: int = 1) -> str:
     return "" if value in _UNKNOWN else f"{float(value):.{digits}f}"
+
+
+_KINDS = {
+    "count": count,
+    "size": size,
+    "percent": percent,
+    "points": points,
+    "milliseconds": milliseconds,
+    "times": times,
+}
+
+
+@register.filter
+def written(value: float | None, kind: str) -> str:
+    """A figure by the name of its filter: (0.9134, "percent") -> "91.3 %"."""
+    return str(_KINDS[kind](value))
+
+
+@register.filter
+def deviation(value: float | None, kind: str) -> str:
+    """How far figures of a kind spread: (0.0021, "percent") -> "± 0.21 %", (0.3, "points") -> "± 0.3"."""
+    if value in _UNKNOWN:
+        return ""
+    number = float(value)
+    if kind == "percent":
+        return f"± {100 * number:.2f} %"
+    return f"± {number:.1f}" if kind == "points" else f"± {_KINDS[kind](number)}"

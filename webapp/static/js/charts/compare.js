@@ -1,0 +1,131 @@
+// The two charts of a comparison. Each thing compared has a colour, a shape and a letter; the letter stands at its end.
+
+import { costs, percent } from "./format.js";
+import { axis, colours, FONT, percentTicks, tooltip } from "./look.js";
+
+const SHAPES = ["circle", "rect", "triangle", "rectRot", "circle", "rect", "triangle", "rectRot"]; // the second four are hollow
+
+export function series() {
+  const style = getComputedStyle(document.documentElement);
+  return SHAPES.map((_, i) => style.getPropertyValue(`--s${i}`).trim());
+}
+
+// Letters beside the points that matter; `marks()` gives [{x, y, letter, colour}] in the axes' units.
+function letters(marks, c) {
+  return {
+    id: "letters",
+    afterDatasetsDraw(chart) {
+      const { ctx, chartArea: area, scales } = chart;
+      const taken = [];
+      for (const mark of marks()) {
+        const x = Math.min(scales.x.getPixelForValue(mark.x) + 10, area.right + 12);
+        let y = Math.max(area.top + 6, scales.y.getPixelForValue(mark.y));
+        while (taken.some((place) => Math.abs(place.x - x) < 12 && Math.abs(place.y - y) < FONT)) y += FONT;
+        taken.push({ x, y });
+        ctx.save();
+        ctx.font = `700 ${FONT}px ${window.Chart.defaults.font.family}`;
+        ctx.textAlign = "left";
+        ctx.textBaseline = "middle";
+        ctx.lineWidth = 4;
+        ctx.lineJoin = "round";
+        ctx.strokeStyle = c.card;
+        ctx.strokeText(mark.letter, x, y);
+        ctx.fillStyle = mark.colour;
+        ctx.fillText(mark.letter, x, y);
+        ctx.restore();
+      }
+    },
+  };
+}
+
+const point = (number, colour, c, radius) => ({
+  pointStyle: SHAPES[number],
+  pointRadius: radius,
+  pointHoverRadius: radius + 2,
+  pointHitRadius: 8,
+  pointBackgroundColor: number < 4 ? colour : c.card,
+  pointHoverBackgroundColor: number < 4 ? colour : c.card,
+  pointBorderColor: colour,
+  pointHoverBorderColor: colour,
+  pointBorderWidth: 1.5,
+});
+const bare = { pointRadius: 0, pointHitRadius: 0, pointHoverRadius: 0 };
+
+export function curves(canvas, data) {
+  const c = colours();
+  const palette = series();
+  const datasets = data.entries.map((entry) => ({
+    label: `${entry.letter}, ${entry.title}`,
+    data: entry.curve,
+    borderColor: palette[entry.number],
+    borderWidth: 1.75,
+    borderDash: entry.number < 4 ? [] : [5, 3],
+    ...point(entry.number, palette[entry.number], c, entry.curve.length > 40 ? 0 : 3),
+  }));
+  for (const group of data.means) {
+    const colour = palette[group.number];
+    datasets.push({ data: group.low, borderWidth: 0, ...bare });
+    datasets.push({ data: group.high, borderWidth: 0, fill: "-1", backgroundColor: `${colour}22`, ...bare });
+    datasets.push({ data: group.mean, borderColor: colour, borderWidth: 3, ...bare });
+  }
+  const narrow = canvas.parentElement.clientWidth < 420;
+  const ends = data.entries.filter((entry) => entry.curve.length).map((entry) => ({ ...entry.curve.at(-1), letter: entry.letter, colour: palette[entry.number] }));
+  const seconds = data.align === "time";
+  return new window.Chart(canvas, {
+    type: "line",
+    data: { datasets },
+    plugins: [letters(() => ends, c)],
+    options: {
+      layout: { padding: { top: 8, right: 24 } },
+      parsing: false,
+      plugins: {
+        tooltip: {
+          ...tooltip(c),
+          filter: (item) => item.datasetIndex < data.entries.length,
+          callbacks: { title: (items) => items[0]?.dataset.label ?? "", label: ({ raw }) => [`${percent(raw.y)} ${data.metric}`, `${raw.network}, ${raw.phase}, at ${raw.x.toFixed(1)} ${seconds ? "seconds" : "epochs"}`] },
+        },
+      },
+      scales: {
+        x: axis(c, { type: "linear", min: 0, grid: { display: false }, title: seconds ? "seconds of training, down the line of descent" : "epochs of training, down the line of descent", ticks: { maxTicksLimit: narrow ? 5 : 9, maxRotation: 0 } }),
+        y: axis(c, { grace: "6%", ticks: { maxTicksLimit: narrow ? 5 : 8, callback: percentTicks } }),
+      },
+    },
+  });
+}
+
+export function tradeoff(canvas, data) {
+  const c = colours();
+  const palette = series();
+  const cost = costs[data.cost];
+  const datasets = [];
+  for (const run of data.runs) {
+    const colour = palette[run.number];
+    datasets.push({ label: run.title, data: run.others, ...point(run.number, `${colour}88`, c, 3), pointBorderWidth: 0.75 });
+    datasets.push({ label: run.title, data: run.front, showLine: true, borderColor: colour, borderWidth: 1.75, borderDash: run.number < 4 ? [] : [5, 3], ...point(run.number, colour, c, 4.5) });
+  }
+  const marks = data.entries.filter((entry) => entry.point?.x != null && entry.point.y != null).map((entry) => ({ ...entry.point, letter: entry.letter, colour: palette[entry.number] }));
+  datasets.push({ label: "compared", data: marks, pointStyle: "circle", pointRadius: 8, pointHoverRadius: 8, pointHitRadius: 0, pointBackgroundColor: "transparent", pointHoverBackgroundColor: "transparent", pointBorderColor: c.ink, pointBorderWidth: 1.5 });
+  const values = data.runs.flatMap((run) => [...run.front, ...run.others]).map((one) => one.x);
+  const narrow = canvas.parentElement.clientWidth < 420;
+  return new window.Chart(canvas, {
+    type: "scatter",
+    data: { datasets },
+    plugins: [letters(() => marks, c)],
+    options: {
+      layout: { padding: { top: 8, right: 24 } },
+      onClick: (_event, hits) => hits.length && location.assign(datasets[hits[0].datasetIndex].data[hits[0].index].url),
+      onHover: (_event, hits) => canvas.classList.toggle("over", hits.length > 0),
+      plugins: {
+        tooltip: {
+          ...tooltip(c),
+          filter: (item) => item.dataset.label !== "compared",
+          callbacks: { title: (items) => (items[0] ? `${items[0].raw.name} of ${items[0].dataset.label}` : ""), label: ({ raw }) => [`${percent(raw.y)} ${data.metric}`, `${cost.value(raw.x)} ${cost.label}`] },
+        },
+      },
+      scales: {
+        x: axis(c, { type: "logarithmic", reverse: true, min: Math.min(...values) / 1.35, max: Math.max(...values) * 1.35, grid: { display: false }, title: `${cost.label}, less to the right`, ticks: { maxRotation: 0, autoSkip: true, autoSkipPadding: 24, maxTicksLimit: narrow ? 4 : 7, callback: (v) => cost.tick(v) } }),
+        y: axis(c, { grace: "6%", ticks: { maxTicksLimit: narrow ? 5 : 8, callback: percentTicks } }),
+      },
+    },
+  });
+}
