@@ -108,7 +108,7 @@ FORM_RENDERER = "webapp.forms.Renderer"
 DATABASE_URL = environment.url(
     "DATABASE_URL",
     f"sqlite:///{EUSTRESS_HOME / 'database.sqlite3'}",
-    ("sqlite", "postgres", "postgresql", "postgis", "pgsql"),
+    ("sqlite", "postgres", "postgresql"),
 )
 DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=0, conn_health_checks=True)}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -256,3 +257,11 @@ def test_static_files_are_served_under_asgi_whole_typed_and_cached(method):
     if method == "GET":
         part = asyncio.run(ask(range="bytes=0-9"))
         assert (part.status_code, part.content) == (206, text[:10])
+
+
+def test_the_readme_documents_every_variable_that_is_read_and_no_other():
+    read = set(re.findall(r'environment\.\w+\(\s*"([A-Z_]+)"', (ROOT / "webapp" / "settings.py").read_text()))
+    table = (ROOT / "README.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)} == read
+    assert len(read) == 13
