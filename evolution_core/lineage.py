@@ -76,12 +76,17 @@ def claim(directory: Path, spec: RunSpec, run: Mapping[str, Any]) -> None:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the directory alone; EustressError when another process does. Freed by the system if we die."""
+    """Hold the directory alone; EustressError when another process does. Freed by the system if we die.
+
+    What a killed process had half written is removed: every file is written beside its place and then moved there.
+    """
     with open(Path(directory) / ".lock", "w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise EustressError(f"{directory}: another process is evolving there") from None
+        for left in Path(directory).glob(".*.part"):
+            left.unlink(missing_ok=True)
         yield
 
 

@@ -335,3 +335,10 @@ def test_two_processes_cannot_evolve_in_one_folder(tmp_path):
         next(evolve(tiny_spec(), tiny_data(), tmp_path))
     first.close()
     next(evolve(tiny_spec(), tiny_data(), tmp_path))
+
+
+def test_what_a_killed_process_had_half_written_is_removed(tmp_path):
+    (tmp_path / ".ancestor.json.123.part").write_text("{")
+    (tmp_path / "1-1.part.json").write_text("{}")
+    with lineage.locked(tmp_path):
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "1-1.part.json"]
