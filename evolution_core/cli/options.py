@@ -103,11 +103,13 @@ def _add_composites(environment: argparse._ArgumentGroup, stress: argparse._Argu
         metavar="E",
         help=_escaped(
             "What share may live in each generation: 0.6; or 0.8,0.6 for a share each; or 40x to end 40 times "
-            f"smaller; or a name; or JSON. (default: 0.6)\n{_explained(catalogue.ENVIRONMENTS)}"
+            f"smaller, 40x@3 by generation 3; or a name; or JSON. (default: 0.6)\n{_explained(catalogue.ENVIRONMENTS)}"
         ),
     )
     environment.add_argument(
-        "--target", metavar="Nx", help="End N times smaller than the ancestor; short for --environment Nx."
+        "--target",
+        metavar="Nx[@G]",
+        help="End N times smaller than the ancestor (by generation G); short for --environment Nx[@G].",
     )
     stress.add_argument(
         "--stress",
@@ -145,9 +147,10 @@ def given_settings(options: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
-def _target(text: str) -> dict[str, Any]:
-    times = text.strip().lower().removesuffix("x")
-    return {"name": "target", "parameters": {"times": times}}
+def _target(text: str) -> str:
+    """`40`, `40x` or `40x@3` as an environment's short form."""
+    times, at, by = text.strip().lower().partition("@")
+    return f"{times.removesuffix('x')}x{at}{by}"
 
 
 def _json(text: str, name: str) -> Any:

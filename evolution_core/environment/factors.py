@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -60,6 +61,7 @@ def per_layer(environment: Environment, generation: int, generations: int) -> Fa
 
 @environment("target")
 def target(environment: Environment, generation: int, generations: int) -> Factor:
-    """N times less than the ancestor by the last generation, by equal ratios on the way (our formalisation)."""
-    progress = min(generation, generations) / generations
+    """N times less than the ancestor by a generation (0: the last), by equal ratios on the way (our formalisation)."""
+    by = math.ceil(environment.parameters["by"]) or generations
+    progress = min(generation, by) / by
     return Factor(environment.parameters["times"] ** -progress, of_ancestor=True)

@@ -1,11 +1,12 @@
 """The two parts of a spec that are more than one value: stress signals and the environment.
 
-Both are written shortly where they are simple (`"death-list,pressure"`, `0.6`, `"0.8,0.6"`, `"40x"`)
+Both are written shortly where they are simple (`"death-list,pressure"`, `0.6`, `"0.8,0.6"`, `"40x"`, `"40x@3"`)
 and as an object where they are not; both are kept in the full form.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,8 +105,8 @@ class Environment:
             value = value.to_json()
         if isinstance(value, str):
             text = value.strip()
-            if text.lower().endswith("x"):
-                value = {"name": "target", "parameters": {"times": text[:-1]}}
+            if target := re.fullmatch(r"(?P<times>[^,]*)x(@(?P<by>[^,]*))?", text, re.IGNORECASE):
+                value = {"name": "target", "parameters": {"times": target["times"], "by": target["by"] or 0}}
             elif "," in text:
                 value = {"name": "scheduled", "factors": [part for part in text.split(",") if part.strip()]}
             elif text in ENVIRONMENTS:
@@ -118,7 +119,7 @@ class Environment:
             value = {"name": "scheduled", "factors": value}
         name = value.get("name") if isinstance(value, Mapping) else None
         if not isinstance(value, Mapping) or not isinstance(name, str) or name not in ENVIRONMENTS:
-            raise ValueError(f"must be a share, a list of shares, Nx, or name one of {', '.join(ENVIRONMENTS)}")
+            raise ValueError(f"must be a share, a list of shares, Nx, Nx@G, or name one of {', '.join(ENVIRONMENTS)}")
         unknown = set(value) - {"name", "parameters", "factors", "layers"}
         if unknown:
             raise ValueError(f"an environment has no {sorted(map(str, unknown))[0]!r}")

@@ -46,6 +46,8 @@ class RunSpec(RunFields):
             problems["parents"] = "cannot exceed the offspring of a generation"
         if "accuracy" not in self.objectives or len(self.objectives) < 2:
             problems["objectives"] = "must hold accuracy and at least one cost"
+        if self.environment.parameters.get("by", 0) > self.generations:
+            problems["environment"] = f"target, by: cannot be after the last generation, {self.generations}"
         if self.gestation == 0 and self.stress[0].name != "none":
             problems["gestation"] = "must be above 0 for a stress signal to act"
         return problems

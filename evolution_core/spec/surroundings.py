@@ -136,11 +136,14 @@ ENVIRONMENTS: dict[str, Part] = index(
         Part(
             "target",
             "Target",
-            "Reach N times smaller by the last generation: the share of each is solved for. "
+            "Reach N times smaller by a generation, or by the last: the share of each is solved for. "
             "The easiest to think in when a device sets the limit.",
             LATENCY_PAPER,
             "our formalisation",
-            (Parameter("times", 10.0, 1.0, 1000.0, "How many times smaller than the ancestor at the end."),),
+            (
+                Parameter("times", 10.0, 1.0, 1000.0, "How many times smaller than the ancestor."),
+                Parameter("by", 0, 0, 50, "Generation that reaches it; later ones keep the size. 0: the last one."),
+            ),
         ),
     )
 )

@@ -90,6 +90,7 @@ def test_flags_go_both_ways():
 def test_environment_target_and_stress_forms():
     assert spec_of("--environment", "0.8,0.6").environment.factors == (0.8, 0.6)
     assert spec_of("--environment", "40x") == spec_of("--target", "40x") == spec_of("--target", "40")
+    assert spec_of("--environment", "40x@3") == spec_of("--target", "40x@3") == spec_of("--target", "40@3")
     layered = '{"name": "per-layer", "layers": {"conv1": 0.5}}'
     assert spec_of("--environment", layered).environment.layers == {"conv1": 0.5}
     assert [s.name for s in spec_of("--stress", "death-list,pressure").stress] == ["death-list", "pressure"]

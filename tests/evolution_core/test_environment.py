@@ -30,6 +30,11 @@ def test_a_target_goes_by_equal_ratios() -> None:
     assert [factor.share for factor in factors] == pytest.approx([1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16])
 
 
+def test_a_target_may_be_reached_before_the_end() -> None:
+    spec = RunSpec(environment="16x@2", generations=4)
+    assert [share(spec, generation).share for generation in (1, 2, 3, 4)] == pytest.approx([1 / 4, *[1 / 16] * 3])
+
+
 def test_the_ancestor_is_not_drawn() -> None:
     with pytest.raises(ValueError, match="count from 1"):
         share(RunSpec(), 0)

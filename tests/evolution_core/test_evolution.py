@@ -215,6 +215,13 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
+def test_a_target_reached_early_is_kept(tmp_path):
+    evolved(tiny_spec(environment="4x@1", resource="parameters"), tmp_path)
+    ancestor, first, second = (network.parameters for network in lineage.read_networks(tmp_path))
+    assert first <= ancestor / 4
+    assert second == pytest.approx(first, rel=0.03)
+
+
 def test_a_target_is_reached(tmp_path):
     evolved(tiny_spec(environment="8x", resource="parameters", width=0.5), tmp_path)
     found = networks(tmp_path)

@@ -137,9 +137,10 @@ def test_no_gestation_is_right_without_stress():
         (1, "constant", {"factor": 1.0}, ()),
         ("0.8,0.6", "scheduled", {}, (0.8, 0.6)),
         ([0.8, 0.6], "scheduled", {}, (0.8, 0.6)),
-        ("40x", "target", {"times": 40.0}, ()),
-        ("2.5X", "target", {"times": 2.5}, ()),
-        ("target", "target", {"times": 10.0}, ()),
+        ("40x", "target", {"times": 40.0, "by": 0}, ()),
+        ("2.5X", "target", {"times": 2.5, "by": 0}, ()),
+        ("40x@3", "target", {"times": 40.0, "by": 3}, ()),
+        ("target", "target", {"times": 10.0, "by": 0}, ()),
         ({"name": "constant"}, "constant", {"factor": 0.6}, ()),
     ],
 )
@@ -158,6 +159,8 @@ def test_short_forms_of_the_environment(short, name, parameters, factors):
         "x",
         "-3x",
         "0x",
+        "4x@soon",
+        "4x@5",  # there are four generations
         True,
         None,
         {"name": "scheduled"},

@@ -114,6 +114,13 @@ def test_a_target_goes_on_at_the_same_pace() -> None:
         extend(RunSpec(generations=2, environment="40x"), 2, 4)
 
 
+def test_a_target_by_a_generation_stays() -> None:
+    spec = RunSpec(generations=4, environment="16x@3")
+    longer = extend(spec, 4, 2)
+    assert longer.spec == spec.replace(generations=6)
+    assert longer.differences == ("Its target stays: generations after the one that reaches it keep the size.",)
+
+
 def test_a_longer_last_generation_is_owned_up_to() -> None:
     longer = extend(RunSpec(generations=3, epochs=2, last_epochs=8, environment=0.6), 3, 1)
     assert longer.differences == (

@@ -47,7 +47,9 @@ def extend(spec: RunSpec, reached: int, more: int, *, died_out: bool = False) ->
     if spec.patience and reached < spec.generations:
         changes["patience"] = 0
         differences.append(f"It had stopped early for want of progress; from generation {reached + 1} on it does not.")
-    if spec.environment.name == "target":
+    if spec.environment.parameters.get("by"):
+        differences.append("Its target stays: generations after the one that reaches it keep the size.")
+    elif spec.environment.name == "target":
         changes["environment"] = _farther(spec, generations)
         differences.append(
             f"It goes on shrinking at the same pace: the target becomes "

@@ -278,7 +278,9 @@ def environment_words(spec: RunSpec) -> str:
     environment = spec.environment
     resource = catalogue.RESOURCES[spec.resource].label.lower()
     if environment.name == "target":
-        return f"{environment.parameters['times']:g}× fewer {resource} by the last generation"
+        by = environment.parameters.get("by")
+        when = f"generation {by:g}" if by else "the last generation"
+        return f"{environment.parameters['times']:g}× fewer {resource} by {when}"
     if environment.name == "scheduled":
         return f"{', '.join(f'{factor:g}' for factor in environment.factors)} of the {resource}, by generation"
     if environment.name == "per-layer":
