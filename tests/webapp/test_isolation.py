@@ -9,7 +9,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.webapp.factories import make_base, make_evolution, make_run
-from webapp.runs.models import Run
+from webapp.runs.models import Run, SavedView
 from webapp.sharing.models import ShareLink
 from webapp.teams.models import Invitation
 from webapp.uploads.models import Upload
@@ -63,11 +63,13 @@ def world(team, ada, settings):
     Run.objects.filter(pk=run.pk).update(created_by=ada)
     base = make_base(team)
     link = ShareLink.objects.create(run=run, created_by=ada)
+    view = SavedView.objects.create(run=run, name="Near the front", query="?cost=macs")
     invitation, _ = Invitation.issue(team=team, email="new@example.org")
     upload = Upload.begin(team=team, user=ada, name="half.zip", size=10)
     return {
         "run": run,
         "base": base,
+        "view": view,
         "link": link,
         "invitation": invitation,
         "member": team.memberships.get(user=ada),
@@ -85,7 +87,7 @@ def address(route: Route, world: dict[str, Any]) -> str:
         "uploads": "upload",
         "runs": "run",
     }
-    values = {"name": "2-1", "kind": "safetensors", "number": 0, "link": world["link"].pk}
+    values = {"view": world["view"].pk, "name": "2-1", "kind": "safetensors", "number": 0, "link": world["link"].pk}
     path = route.path
     if "pk" in route.parameters:
         key = next(key for start, key in keys.items() if path.startswith(start))
