@@ -177,12 +177,12 @@ def test_the_page_lives_by_polling_where_there_is_no_stream(open_page: Any, evol
 
 def test_cancelling_asks_first(open_page: Any, evolution: Run, dispatched: Any) -> None:
     page = open_page(f"/runs/{evolution.pk}/")
-    page.click("#run-cancel button")
+    page.click("#run-cancel .btn-danger")
     expect(page.locator("#confirm")).to_contain_text("What was measured until now is kept")
     page.click("#confirm [data-closes]")
     evolution.refresh_from_db()
     assert evolution.cancel_requested_at is None
-    page.click("#run-cancel button")
+    page.click("#run-cancel .btn-danger")
     page.click("#confirm [data-yes]")
     expect(page.locator("#run-status")).to_contain_text("Cancelling")
     evolution.refresh_from_db()

@@ -14,7 +14,7 @@ export function listen(plot) {
   const mode = (event) => (event.shiftKey ? "move" : plot.explorer.mode);
 
   over.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
+    if (event.button || !plot.px) return;
     active.set(event.pointerId, at(event));
     const [x, y] = at(event);
     drag = active.size === 2 ? { kind: "pinch", spread: spread(active) } : { kind: mode(event), x, y, last: [x, y], moved: false };
@@ -22,6 +22,7 @@ export function listen(plot) {
   });
 
   over.addEventListener("pointermove", (event) => {
+    if (!plot.px) return undefined;
     const [x, y] = at(event);
     if (active.has(event.pointerId)) active.set(event.pointerId, [x, y]);
     if (!drag || !active.size) return plot.hover(x, y);
@@ -73,8 +74,9 @@ function spread(active) {
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 function key(plot, event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
   const { explorer } = plot;
+  if (event.ctrlKey || event.metaKey || event.altKey || !explorer.data) return;
+  if (!plot.px) plot.drawBase(); // the first frame has not come yet
   const step = STEPS[event.key];
   if (step && event.shiftKey) {
     plot.move(-60 * step[0], -60 * step[1]);
