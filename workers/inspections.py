@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,20 +10,17 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import OperationalError
 
-from evolution_core.spec import EustressError, NetworkError
+from evolution_core.spec import NetworkError
 from webapp.datasets.models import Dataset, DatasetFile
 from webapp.dispatch import dispatch
 from webapp.runs.models import BaseFile, Run
 from workers import materials
-from workers.claims import Claim, ClaimLost, Interrupted
+from workers.claims import Claim
+from workers.once import once
 
 if TYPE_CHECKING:
     from evolution_core.data import Inspection
-
-log = logging.getLogger(__name__)
-BUG = "An unexpected error; the worker's log has the details. Try again, or report it."
 
 
 def inspect_dataset(dataset_id: int) -> None:
@@ -48,29 +44,7 @@ def inspect_base(base_file_id: int) -> None:
 
 def _look(claim: Claim, state: Any, task: Callable[[], dict[str, Any]]) -> None:
     """Do a claimed inspection; `task` returns the row's last fields, among them its state."""
-    try:
-        _look_claimed(claim, state, task)
-    except ClaimLost:
-        log.warning("The inspection of %s %s went to another worker.", claim.model.__name__, claim.pk)
-
-
-def _look_claimed(claim: Claim, state: Any, task: Callable[[], dict[str, Any]]) -> None:
-    try:
-        with claim:
-            claim.check()
-            fields = task()
-        claim.release(**fields, attempts=0)
-    except ClaimLost:
-        raise
-    except Interrupted:
-        claim.hand_back(state.UPLOADED)
-    except EustressError as refusal:
-        claim.release(state.REFUSED, message=str(refusal), attempts=0)
-    except OperationalError:
-        log.exception("The database went away during an inspection; the sweeper will put it back")
-    except Exception:
-        log.exception("Looking into %s %s stopped by an error", claim.model.__name__, claim.pk)
-        claim.release(state.ERRORED, message=BUG, attempts=0)
+    once(claim, task, waiting=state.UPLOADED, refused=state.REFUSED, errored=state.ERRORED)
 
 
 def _inspect(dataset: Dataset, claim: Claim) -> dict[str, Any]:

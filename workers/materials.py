@@ -23,7 +23,7 @@ from evolution_core.records import write_json
 from evolution_core.spec import NetworkError
 from webapp.datasets.models import Dataset
 from webapp.networks.models import Network
-from webapp.runs.models import BaseFile, Run
+from webapp.runs.models import BaseFile, DryRun, Run
 
 if TYPE_CHECKING:
     from evolution_core.data import Data
@@ -110,7 +110,7 @@ def cache_folder(dataset: Dataset) -> Path:
 _loaded: dict[tuple, Data] = {}  # the last data set that this process trained on
 
 
-def data_for(run: Run, own: Path | None, check: Callable[[], None]) -> Data:
+def data_for(run: Run | DryRun, own: Path | None, check: Callable[[], None]) -> Data:
     """The run's data, read once a process and cached on disk, in the shape that an own network takes.
 
     `check` is called every hundred images while they are read for the first time; what it raises ends the reading.
@@ -140,7 +140,7 @@ def data_for(run: Run, own: Path | None, check: Callable[[], None]) -> Data:
     return _loaded[key]
 
 
-def brought_file(run: Run, kind: str, digest: str | None) -> Path | None:
+def brought_file(run: Run | DryRun, kind: str, digest: str | None) -> Path | None:
     """The team's own network or weights that the spec names by SHA-256. Raises NetworkError when it is gone."""
     if digest is None:
         return None

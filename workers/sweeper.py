@@ -21,7 +21,7 @@ from django.utils import timezone
 from webapp.datasets.models import Dataset
 from webapp.dispatch import dispatch
 from webapp.networks.models import Network
-from webapp.runs.models import BaseFile, Run
+from webapp.runs.models import BaseFile, DryRun, Run
 from webapp.server import presence
 from webapp.uploads.models import Upload
 from workers import orchestrator, pace
@@ -29,9 +29,12 @@ from workers.claims import patiently
 
 log = logging.getLogger(__name__)
 
+DRY_RUNS_KEPT = timedelta(days=1)
+
 LOST = "The worker was lost {times} times in a row at the same place, most likely for want of memory. "
 LOST_NETWORK = LOST + "Try a smaller batch size, image size or width, then clone the run."
 LOST_TEST = "The final test: " + LOST[0].lower() + LOST[1:] + "Clone the run with a smaller image size or width."
+LOST_DRY_RUN = LOST + "Try a smaller batch size, image size or width."
 LOST_UPLOAD = LOST + "Try a smaller file, or a machine with more memory."
 
 
@@ -41,12 +44,14 @@ def sweep(is_empty: Callable[[str], bool] | None = None) -> None:
     reclaim()
     clear_folders()
     Upload.forget_stale()
+    clear_dry_runs()
     if empty("live"):
         for pk in waiting_networks().values_list("pk", flat=True):
             dispatch("workers.live", pk)
     if empty("short"):
         _send("workers.inspect_dataset", Dataset.objects.filter(state=Dataset.State.UPLOADED, claimed_by=""))
         _send("workers.inspect_base", BaseFile.objects.filter(state=BaseFile.State.UPLOADED, claimed_by=""))
+        _send("workers.dry_run", DryRun.objects.filter(state=DryRun.State.WAITING, claimed_by=""))
         _send("workers.export_onnx", Network.objects.filter(onnx_state=Network.OnnxState.REQUESTED))
         _send("workers.look_inside", Network.objects.filter(inside_state=Network.Made.REQUESTED))
         _send("workers.advance", idle_runs())
@@ -71,6 +76,11 @@ def _remove_all_but(kind: str, needed: QuerySet) -> None:
             folders[pk].rename(folders[pk].with_name(f".{pk}.gone"))
     for folder in settings.WORK_ROOT.glob(f"{kind}/.*.gone"):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_dry_runs() -> None:
+    """Forget what was tried out long ago: nothing depends on it."""
+    DryRun.objects.filter(created_at__lt=timezone.now() - DRY_RUNS_KEPT).delete()
 
 
 def queue_is_empty(queue: str) -> bool:
@@ -109,6 +119,7 @@ def reclaim() -> None:
     """Take claims back whose workers have not beaten for too long."""
     _reclaim(Dataset, Dataset.State.INSPECTING, Dataset.State.UPLOADED, Dataset.State.ERRORED, LOST_UPLOAD)
     _reclaim(BaseFile, BaseFile.State.INSPECTING, BaseFile.State.UPLOADED, BaseFile.State.ERRORED, LOST_UPLOAD)
+    _reclaim(DryRun, DryRun.State.TRYING, DryRun.State.WAITING, DryRun.State.ERRORED, LOST_DRY_RUN)
     _reclaim(Network, Network.State.LIVING, Network.State.WAITING, Network.State.ERRORED, LOST_NETWORK)
     _reclaim(Network, Network.State.MEASURED, Network.State.MEASURED, Network.State.MEASURED, LOST_TEST)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers import exports, final, inside, inspections, orchestrator, recorder, sweeper
+from workers import dry_runs, exports, final, inside, inspections, orchestrator, recorder, sweeper
 from workers.app import app
 
 
@@ -29,6 +29,11 @@ def live(network_id: int) -> None:
 @app.task(name="workers.finish")
 def finish(run_id: int) -> None:
     final.finish(run_id)
+
+
+@app.task(name="workers.dry_run")
+def dry_run(dry_run_id: int) -> None:
+    dry_runs.dry_run(dry_run_id)
 
 
 @app.task(name="workers.export_onnx")

@@ -9,7 +9,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.webapp.factories import make_base, make_evolution, make_run
-from webapp.runs.models import Run, SavedView
+from webapp.runs.models import DryRun, Run, RunGroup, RunTemplate
 from webapp.sharing.models import ShareLink
 from webapp.teams.models import Invitation
 from webapp.uploads.models import Upload
@@ -63,17 +63,21 @@ def world(team, ada, settings):
     Run.objects.filter(pk=run.pk).update(created_by=ada)
     base = make_base(team)
     link = ShareLink.objects.create(run=run, created_by=ada)
-    view = SavedView.objects.create(run=run, name="Near the front", query="?cost=macs")
+    group = RunGroup.objects.create(team=team, name="Pyramid trials", axes=["seed"])
+    template = RunTemplate.objects.create(team=team, name="Pyramid ways", spec=run.spec)
+    dry_run = DryRun.objects.create(team=team, dataset=run.dataset, spec=run.spec)
     invitation, _ = Invitation.issue(team=team, email="new@example.org")
     upload = Upload.begin(team=team, user=ada, name="half.zip", size=10)
     return {
         "run": run,
         "base": base,
-        "view": view,
         "link": link,
         "invitation": invitation,
         "member": team.memberships.get(user=ada),
         "upload": upload,
+        "group": group,
+        "template": template,
+        "dry_run": dry_run,
     }
 
 
@@ -83,11 +87,14 @@ def address(route: Route, world: dict[str, Any]) -> str:
         "team/invitations": "invitation",
         "team/members": "member",
         "runs/bases": "base",
+        "runs/dry": "dry_run",
+        "runs/groups": "group",
+        "runs/templates": "template",
         "datasets": "dataset",
         "uploads": "upload",
         "runs": "run",
     }
-    values = {"view": world["view"].pk, "name": "2-1", "kind": "safetensors", "number": 0, "link": world["link"].pk}
+    values = {"name": "2-1", "kind": "safetensors", "number": 0, "link": world["link"].pk}
     path = route.path
     if "pk" in route.parameters:
         key = next(key for start, key in keys.items() if path.startswith(start))

@@ -13,7 +13,7 @@ from tests.evolution_core import boxes
 from tests.workers.pictures import CLASSES, picture_zip
 from webapp.datasets.models import Dataset, DatasetFile
 from webapp.runs.models import BaseFile
-from workers import inspections, orchestrator
+from workers import inspections, once, orchestrator
 from workers.stopping import stopping
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -154,7 +154,7 @@ def test_a_bug_is_ours_and_can_be_retried(team: Any, dispatched: Messages, monke
     monkeypatch.setattr(inspections, "_inspect", lambda *_: 1 / 0)
     inspections.inspect_dataset(dataset.pk)
     dataset.refresh_from_db()
-    assert (dataset.state, dataset.message) == (State.ERRORED, inspections.BUG)
+    assert (dataset.state, dataset.message) == (State.ERRORED, once.BUG)
 
 
 def bring(team: Any, kind: str, content: bytes) -> BaseFile:

@@ -15,6 +15,7 @@ def test_half_received_files_go_and_all_else_stays() -> None:
     left = Path(received.temporary_file_path())
     work = Path(settings.WORK_ROOT)
     (work / "onnx-abc").mkdir()
+    (work / "dry-run-abc").mkdir()
     (work / "runs" / "1").mkdir(parents=True)
     assert left.parent == Path(settings.FILE_UPLOAD_TEMP_DIR)
     clear_leftovers()

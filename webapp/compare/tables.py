@@ -10,7 +10,7 @@ from typing import Any
 from webapp.compare.entries import Details, Entry
 from webapp.networks.classes import recalls
 from webapp.networks.inside_files import Answers, Questions
-from webapp.runs.page import settings_in_words
+from webapp.runs.words import settings_in_words
 
 FIGURES = (
     # key, heading, filter of templatetags.figures

@@ -12,9 +12,9 @@ from webapp.networks import downloads, snippets
 from webapp.networks.classes import change_rows
 from webapp.networks.inside_files import Answers, Questions
 from webapp.networks.models import Network
-from webapp.runs.page import described
 from webapp.runs.snapshot import Lineage, metric_title
 from webapp.runs.templatetags.figures import count, milliseconds, percent, points, size, times
+from webapp.runs.words import described
 
 PAID = 5  # classes named in the card
 

@@ -7,7 +7,7 @@ import contextlib
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from webapp.runs.models import Run
+from webapp.runs.models import Run, RunGroup
 
 
 def delete_run(pk: int) -> bool:
@@ -20,6 +20,8 @@ def delete_run(pk: int) -> bool:
         if run is None:
             return False
         run.delete()
+        if run.group_id is not None:
+            RunGroup.objects.filter(pk=run.group_id, runs=None).delete()  # a sweep goes with its last run
         transaction.on_commit(lambda: _delete_folder(f"runs/{pk}"))
     return True
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from evolution_core.spec import RunSpec
+from evolution_core.spec import RunSpec, catalogue
 from webapp.datasets.models import Dataset
 from webapp.teams.models import Team
 
@@ -40,20 +42,48 @@ class Estimate:
         return f"Judging by “{self.like.name}”, about {span}."
 
 
+def what_is_left(spec: RunSpec) -> str:
+    """What the environment leaves in the last generation, in a sentence: shares of shares."""
+    environment, generations = spec.environment, spec.generations
+    resource = catalogue.RESOURCES[spec.resource].label.lower()
+    if spec.encoding == "synapse":
+        return ""
+    if environment.name == "target":
+        times = environment.parameters["times"]
+        each = (1 / times) ** (1 / generations)
+        return f"Each generation keeps about {each:.0%} of the {resource}, to end {times:g} times smaller."
+    if environment.name == "scheduled":
+        factors = [*environment.factors, *[environment.factors[-1]] * generations][:generations]
+        share = math.prod(factors)
+    else:
+        share = environment.parameters["factor"] ** generations
+    where = " of each layer that is not named" if environment.name == "per-layer" else ""
+    about = f"{share:.0%}" if share >= 0.095 else f"{share:.1%}"
+    return f"About {about} of the {resource}{where} are left in the end."
+
+
 def estimate(spec: RunSpec, dataset: Dataset | None, team: Team | None = None) -> Estimate:
     """Counts from the spec and the data's report; time from the team's last finished run of the same network."""
+    return estimate_all((spec,), dataset, team)
+
+
+def estimate_all(specs: Sequence[RunSpec], dataset: Dataset | None, team: Team | None = None) -> Estimate:
+    """The same for several runs, one after another; the pace is that of the first one's network."""
+    counted = [_counted(spec, dataset) for spec in specs]
+    result = Estimate(sum(e.trainings for e in counted), sum(e.epochs for e in counted), counted[0].images)
+    seen = sum(e.epochs * e.images for e in counted)
+    like = _like(specs[0], dataset, team)
+    pace = _seconds_per_image(like) if like is not None and seen else None
+    if pace is None:
+        return result
+    return replace(result, seconds=(pace * seen * 0.7, pace * seen * 1.4), like=like)
+
+
+def _counted(spec: RunSpec, dataset: Dataset | None) -> Estimate:
     births = spec.generations * spec.offspring
     last = spec.offspring if spec.last_epochs is not None else 0
     epochs = (births - last) * spec.epochs + last * (spec.last_epochs or 0.0) + (spec.ancestor_epochs or spec.epochs)
-    result = Estimate(births + 1, epochs, training_images(spec, dataset))
-    like = _like(spec, dataset, team)
-    if like is None or not result.images:
-        return result
-    pace = _seconds_per_image(like)
-    if pace is None:
-        return result
-    seconds = pace * result.epochs * result.images
-    return Estimate(result.trainings, result.epochs, result.images, (seconds * 0.7, seconds * 1.4), like)
+    return Estimate(births + 1, epochs, training_images(spec, dataset))
 
 
 def training_images(spec: RunSpec, dataset: Dataset | None) -> int:
@@ -92,7 +122,7 @@ def _seconds_per_image(run: Run) -> float | None:
         spec = run.run_spec
     except ValueError:
         return None
-    done = estimate(spec, run.dataset)
+    done = _counted(spec, run.dataset)
     seconds = (run.finished_at - run.started_at).total_seconds()
     seen = done.epochs * done.images
     return seconds / seen if seen and seconds > 0 else None

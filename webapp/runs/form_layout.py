@@ -12,14 +12,22 @@ from evolution_core.spec import GROUPS, SETTINGS, Setting, catalogue
 from evolution_core.spec.base_networks import ArchitectureCard
 from evolution_core.spec.catalogue import SCHEDULES, Part
 
-from . import form_parts
+from . import form_parts, sweeps
+from .form_effects import EFFECTS
 from .form_fields import bounds
 from .forms import BASES, DEFAULTS, OWN_TASK, RunForm
 from .models import BaseFile
 
-# Cards of their own at the top; the other basic settings follow in this order.
+# Cards of their own at the top.
 _APART = {"architecture", "own", "weights", "input_size", "width"}
 _SIZES = ("input_size", "width")  # beside the base network, whose size they set
+
+# What is seen at once, in four groups that answer a question each. A basic setting takes its place by its group.
+GROUPS_SEEN = ("far", "hard", "long")
+_SEEN_BY_GROUP = {"stress": "hard", "genome": "hard", "training": "long"}  # any other: how far
+_SEEN_BY_NAME = {"seed": "long"}
+_SEEN_LATER = ("limit", "seed")  # what few people change stands last
+_SEEN_TOO = {"resource", "gestation", "last_epochs", "limit"}  # not basic, but most people want to look at them
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,12 @@ class Option:
     inputs: tuple[Input, ...] = ()
     schedules: tuple[Option, ...] = ()
     schedule_field: BoundField | None = None
+    folded: bool = False  # its inputs are for few people
+
+    @property
+    def has_errors(self) -> bool:
+        inputs = [*self.inputs, *(each for schedule in self.schedules for each in schedule.inputs)]
+        return any(each.field.errors for each in inputs) or bool(self.schedule_field and self.schedule_field.errors)
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,7 @@ class Input:
     range: str = ""
     default: str = ""
     options: tuple[Option, ...] = ()
+    effect: str = ""  # what more or less of it does
 
 
 @dataclass(frozen=True)
@@ -55,11 +70,21 @@ class Section:
     has_errors: bool = field(default=False)
 
 
-def basic_inputs(form: RunForm) -> list[Input]:
-    """Every basic setting that has no card of its own."""
-    names = [name for name, setting in SETTINGS.items() if setting.basic and name not in _APART]
-    names.sort(key=lambda name: name == "seed")  # what few people change stands last
+def seen_inputs(form: RunForm, group: str) -> list[Input]:
+    """The inputs of one of GROUPS_SEEN."""
+    names = [name for name, setting in SETTINGS.items() if _is_seen(name) and _place_of(name, setting) == group]
+    names.sort(
+        key=lambda name: (_SEEN_LATER.index(name) + 1 if name in _SEEN_LATER else 0, SETTINGS[name].kind != "choice")
+    )
     return [_input(form, name, SETTINGS[name]) for name in names]
+
+
+def _is_seen(name: str) -> bool:
+    return (SETTINGS[name].basic or name in _SEEN_TOO) and name not in _APART
+
+
+def _place_of(name: str, setting: Setting) -> str:
+    return _SEEN_BY_NAME.get(name) or _SEEN_BY_GROUP.get(setting.group, "far")
 
 
 def size_inputs(form: RunForm) -> list[Input]:
@@ -71,7 +96,7 @@ def more_sections(form: RunForm) -> list[Section]:
     """The rest, by group."""
     sections = []
     for group, title in GROUPS.items():
-        settings = {n: s for n, s in SETTINGS.items() if s.group == group and not s.basic and n not in _APART}
+        settings = {n: s for n, s in SETTINGS.items() if s.group == group and not _is_seen(n) and n not in _APART}
         inputs = tuple(_input(form, name, setting) for name, setting in settings.items())
         if inputs:
             sections.append(Section(title, inputs, any(i.field.errors for i in inputs)))
@@ -90,6 +115,7 @@ def _input(form: RunForm, name: str, setting: Setting) -> Input:
         bounds(setting.minimum, setting.maximum) if setting.kind in ("integer", "number", "shares") else "",
         blank or _default_text(setting, default),
         options,
+        EFFECTS.get(name, ""),
     )
 
 
@@ -135,6 +161,7 @@ def stress_options(form: RunForm) -> list[Option]:
                 inputs=_parameters(form, f"stress-{name}", part),
                 schedules=schedules,
                 schedule_field=bound,
+                folded=True,
             )
         )
     return options
@@ -186,17 +213,24 @@ def waiting_bases(form: RunForm) -> Mapping[str, list[BaseFile]]:
     return {name: [base for base in recent if base.kind == kind] for name, kind in BASES.items()}
 
 
+def sweep_rows(form: RunForm) -> list[tuple[BoundField, BoundField]]:
+    return [(form[f"sweep-{row}-setting"], form[f"sweep-{row}-values"]) for row in range(1, sweeps.ROWS + 1)]
+
+
 def context(form: RunForm) -> dict[str, Any]:
     """Everything the form's template walks."""
     sections = more_sections(form)
+    rows = sweep_rows(form)
     return {
         "form": form,
         "cards": list(cards(form)),
-        "basic": basic_inputs(form),
+        "seen": {group: seen_inputs(form, group) for group in GROUPS_SEEN},
         "sizes": size_inputs(form),
         "stress": stress_options(form),
         "environments": environment_options(form),
         "sections": sections,
         "more_open": any(section.has_errors for section in sections),
+        "sweep_rows": rows,
+        "sweep_open": any(setting.value() or values.value() for setting, values in rows),
         "waiting": waiting_bases(form),
     }

@@ -1,44 +1,38 @@
-"""Starting a run: the form, its estimate, and the files that a team brings for it."""
+"""Starting runs: the form, its estimate, trying a run out, keeping its settings, and starting one or many."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import reselect, reswap, retarget
 
 from evolution_core.spec import SpecError
-from webapp.datasets.models import Dataset
 from webapp.dispatch import dispatch
-from webapp.teams.access import editor_required, get_object_or_404, team_required
+from webapp.teams.access import editor_required, get_object_or_404
 
-from . import bases, form_layout
-from .estimate import Estimate, estimate
+from . import bases, dry_runs, form_page, run_templates
 from .forms import DEFAULTS, RunForm, typed_spec
-from .models import BaseFile, Run
-from .presets import PRESETS, TASK_DEFAULTS
-from .suggestions import suited
+from .models import BaseFile, DryRun, Run, RunTemplate
+from .sweeps import start_sweep
 
 
 @require_http_methods(["GET", "POST"])
 @editor_required
 def new(request: HttpRequest) -> HttpResponse:
-    """The form. `?preset=NAME` and `?dataset=ID` fill it."""
+    """The form. `?preset=NAME` or `?template=ID`, and `?dataset=ID`, fill it."""
     if request.method == "POST":
         return _submitted(request, None)
-    preset = PRESETS.get(request.GET.get("preset", ""))
-    chosen = _first_dataset(request)
-    spec = (preset or PRESETS["balanced"]).spec_for(chosen.task if chosen else "classification")
-    initial = typed_spec(suited(spec, chosen)) | {"dataset": chosen.pk if chosen else None}
+    start = form_page.start_of(request)
+    initial = typed_spec(start.spec) | {"dataset": start.dataset.pk if start.dataset else None}
     for name in ("own", "weights"):
         initial[name] = request.GET.get(name, "")
-    name = preset.name if preset else "balanced"  # which is the defaults
     form = RunForm(team=request.team, initial=initial)  # type: ignore[attr-defined]
-    return _page(request, form, preset=name, chosen=chosen)
+    return form_page.page(request, form, start=start)
 
 
 @require_http_methods(["GET", "POST"])
@@ -54,7 +48,8 @@ def clone(request: HttpRequest, pk: int) -> HttpResponse:
         messages.warning(request, "The settings of that run can no longer be read as a whole; these are the defaults.")
         initial = typed_spec(DEFAULTS)
     initial |= {"dataset": origin.dataset_id, "name": f"{origin.name} (changed)"[:100]}
-    return _page(request, RunForm(team=request.team, initial=initial), origin=origin)  # type: ignore[attr-defined]
+    form = RunForm(team=request.team, initial=initial)  # type: ignore[attr-defined]
+    return form_page.page(request, form, origin=origin)
 
 
 def _submitted(request: HttpRequest, origin: Run | None) -> HttpResponse:
@@ -62,19 +57,62 @@ def _submitted(request: HttpRequest, origin: Run | None) -> HttpResponse:
     form.is_valid()
     _take_files(request, form)
     if not form.is_valid():
-        return _page(request, form, origin=origin, status=422)
+        return _refused(request, form, origin)
+    action = {"dry-run": _try_out, "keep": _keep}.get(request.POST.get("action", ""), _start)
+    return action(request, form, origin)
+
+
+def _refused(request: HttpRequest, form: RunForm, origin: Run | None) -> HttpResponse:
+    """The form again, with what is wrong beside its fields; in place of the old one where only a part was asked for."""
+    if not getattr(request, "htmx", False):
+        return form_page.page(request, form, origin=origin, status=422)
+    response = form_page.page(request, form, origin=origin)  # htmx leaves a page alone that is answered by 422
+    return reselect(reswap(retarget(response, "#run-form"), "outerHTML"), "#run-form")
+
+
+def _start(request: HttpRequest, form: RunForm, origin: Run | None) -> HttpResponse:
+    """One run, or all of a sweep."""
+    team, user = request.team, request.user  # type: ignore[attr-defined]
+    dataset = form.cleaned_data["dataset"]
+    if form.sweep:
+        group = start_sweep(form.sweep, team=team, dataset=dataset, name=form.run_name(), user=user, origin=origin)
+        return redirect("runs:group", pk=group.pk)
     with transaction.atomic():
         run = Run.objects.create(
-            team=request.team,  # type: ignore[attr-defined]
-            dataset=form.cleaned_data["dataset"],
+            team=team,
+            dataset=dataset,
             name=form.run_name(),
             spec=form.spec.to_json(),
             cloned_from=origin,
-            created_by=request.user,  # type: ignore[misc]  # the guard lets nobody else in
+            created_by=user,  # type: ignore[misc]  # the guard lets nobody else in
         )
         run.record("queued")
         dispatch("workers.advance", run.pk)
     return redirect("runs:detail", pk=run.pk)
+
+
+def _try_out(request: HttpRequest, form: RunForm, origin: Run | None) -> HttpResponse:
+    """Asks for a dry run; the page keeps what was typed and waits for its end."""
+    team, user = request.team, request.user  # type: ignore[attr-defined]
+    row = dry_runs.ask(team, form.cleaned_data["dataset"], form.spec, user)
+    if getattr(request, "htmx", False):
+        return render(request, "runs/_dry_run.html", {"forecast": dry_runs.forecast(row)})
+    for name, problem in row.problems.items():
+        form.place(name, problem)
+    return form_page.page(request, form, origin=origin, dry_run=row)
+
+
+def _keep(request: HttpRequest, form: RunForm, origin: Run | None) -> HttpResponse:
+    """Keeps the settings as a template of the team; the page keeps what was typed."""
+    name, dataset = form.cleaned_data["keep_as"].strip(), form.cleaned_data["dataset"]
+    template, problem = None, "Give it a name."
+    if name:
+        template, problem = run_templates.keep(request.team, name, form.spec, dataset, request.user)  # type: ignore[attr-defined]
+    if template is None:
+        form.add_error("keep_as", problem)
+        return _refused(request, form, origin)
+    messages.success(request, f"These settings are kept as “{template.name}”. Nothing was started yet.")
+    return form_page.page(request, form, origin=origin)
 
 
 def _take_files(request: HttpRequest, form: RunForm) -> None:
@@ -94,121 +132,30 @@ def _take_files(request: HttpRequest, form: RunForm) -> None:
             form.add_error(name, f"{base.original_name} is being looked into; choose it in the list in a moment.")
 
 
-def _page(
-    request: HttpRequest,
-    form: RunForm,
-    *,
-    origin: Run | None = None,
-    preset: str = "",
-    chosen: Dataset | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    filled = [
-        {
-            "preset": p,
-            "values": {task: json.dumps(_fillings(p.name, task, chosen)) for task in TASK_DEFAULTS},
-            "on": p.name == preset,
-        }
-        for p in PRESETS.values()
-    ]
-    context = form_layout.context(form) | {
-        "section": "runs",
-        "origin": origin,
-        "presets": filled,
-        "chosen": chosen,
-        "estimate": _estimate(request, form),
-        "no_data": not form.fields["dataset"].queryset.exists(),  # type: ignore[attr-defined]
-    }
-    return render(request, "runs/new.html", context, status=status)
-
-
-def _fillings(name: str, task: str = "classification", dataset: Dataset | None = None) -> dict[str, Any]:
-    """What a preset types into the form: every setting, so that one preset undoes another; bases stay as they are.
-    With a data set of that task, what suits it."""
-    spec = PRESETS[name].spec_for(task)
-    values = typed_spec(suited(spec, dataset) if dataset is not None and dataset.task == task else spec)
-    return {key: value for key, value in values.items() if key not in ("architecture", "own", "weights", "seed")}
-
-
-def _first_dataset(request: HttpRequest) -> Dataset | None:
-    """The data set named in the address if it is the team's and ready; else the latest that is."""
-    ready = Dataset.objects.filter(team=request.team, state=Dataset.State.READY)  # type: ignore[attr-defined]
-    wanted = request.GET.get("dataset", "")
-    if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 and ready.filter(pk=int(wanted)).exists():
-        return ready.get(pk=int(wanted))
-    return ready.first()
-
-
-def _estimate(request: HttpRequest, form: RunForm) -> Estimate | None:
-    """For what the form holds now; None while something in it is wrong."""
-    team = request.team  # type: ignore[attr-defined]
-    if not form.is_bound:
-        data = {name: form[name].value() for name in form.fields if not name.endswith("_file")}
-        form = RunForm(data, team=team)
-    if not form.is_valid():
-        return None
-    return estimate(form.spec, form.cleaned_data["dataset"], team)
-
-
 @require_POST
 @editor_required
 def estimated(request: HttpRequest) -> HttpResponse:
-    """The estimate for what is typed just now."""
+    """What depends on all that is typed just now: the estimate, the differences from a cloned run, the button."""
     form = RunForm(request.POST, team=request.team)  # type: ignore[attr-defined]
-    return render(request, "runs/_estimate.html", {"estimate": _estimate(request, form)})
-
-
-# --- files that a team brings ------------------------------------------------------------
+    context: dict[str, Any] = form_page.following(request, form, form_page.origin_of(request))
+    return render(request, "runs/_following.html", context)
 
 
 @require_safe
-@team_required
-def base_list(request: HttpRequest) -> HttpResponse:
-    files = BaseFile.objects.filter(team=request.team).select_related("created_by")  # type: ignore[attr-defined]
-    rows = [{"base": base, "found": bases.described(base)} for base in files]
-    context = {"section": "runs", "rows": rows, "kinds": BaseFile.Kind.choices}
-    return render(request, "runs/bases.html", context)
+@editor_required
+def dry_run_state(request: HttpRequest, pk: int) -> HttpResponse:
+    """The panel of a dry run, for a page that waits for its end."""
+    row = get_object_or_404(request, DryRun.objects.select_related("team"), pk=pk)
+    return render(request, "runs/_dry_run.html", {"forecast": dry_runs.forecast(row)})
 
 
 @require_POST
 @editor_required
-def base_add(request: HttpRequest) -> HttpResponse:
-    """Takes one file; answers JSON to a script that asks for it, else goes back to the list."""
-    wants_json = request.headers.get("accept", "").startswith("application/json")
-    kind, file = request.POST.get("kind", ""), request.FILES.get("file")
-    try:
-        if kind not in BaseFile.Kind.values or file is None:
-            raise bases.BaseFileError("Choose a file.")
-        base = bases.take(file, kind, request.team, request.user)  # type: ignore[attr-defined]
-    except bases.BaseFileError as error:
-        if wants_json:
-            return JsonResponse({"error": str(error)}, status=422)
-        messages.error(request, str(error))
-        return redirect("runs:bases")
-    if wants_json:
-        return JsonResponse(bases.base_json(base))
-    return redirect("runs:bases")
-
-
-@require_safe
-@team_required
-def base_state(request: HttpRequest, pk: int) -> JsonResponse:
-    """How far the inspection is, for a page that waits for it."""
-    return JsonResponse(bases.base_json(get_object_or_404(request, BaseFile, pk=pk)))
-
-
-@require_POST
-@editor_required
-def base_delete(request: HttpRequest, pk: int) -> HttpResponse:
-    """Forgets a file. One that a run still needs stays until that run has ended."""
-    base = get_object_or_404(request, BaseFile, pk=pk)
-    field = "own" if base.kind == BaseFile.Kind.ONNX else "weights"
-    open_runs = Run.objects.filter(team=base.team, **{f"spec__{field}": base.sha256}).exclude(state__in=Run.ENDED)
-    if open_runs.exists():
-        messages.error(request, f"{base.original_name} is in use by a run that has not ended.")
-    else:
-        storage, name = base.file.storage, base.file.name
-        base.delete()
-        transaction.on_commit(lambda: storage.delete(str(name)))
-        messages.success(request, f"{base.original_name} is deleted.")
-    return redirect("runs:bases")
+def template_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Forgets a template; runs that were started from it keep their settings."""
+    template = get_object_or_404(request, RunTemplate, pk=pk)
+    template.delete()
+    if getattr(request, "htmx", False):
+        return HttpResponse("")  # its card goes, the form stays as it was typed
+    messages.success(request, f"“{template.name}” is deleted.")
+    return redirect("runs:new")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -14,6 +15,7 @@ from webapp.teams.models import Team
 from . import form_parts
 from .form_fields import sentence, setting_field, typed
 from .models import BaseFile
+from .sweeps import Sweep, SweepError, read_sweep, sweep_fields
 
 DEFAULTS = RunSpec()
 OWN_TASK = "classification"  # what networks that a team brings can be evolved for
@@ -66,7 +68,15 @@ class RunForm(forms.Form):
         widget=forms.ClearableFileInput(attrs={"class": "form-control", "accept": ".safetensors,.weights"}),
     )
 
+    keep_as = forms.CharField(
+        max_length=60,
+        required=False,
+        label="Keep these settings for the team as",
+        widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
+    )
+
     spec: RunSpec
+    sweep: Sweep = Sweep()  # what is varied around `spec`; empty for a single run
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -75,7 +85,7 @@ class RunForm(forms.Form):
         self.fields["dataset"].queryset = datasets  # type: ignore[attr-defined]
         for name, setting in SETTINGS.items():
             self.fields[name] = setting_field(setting, getattr(DEFAULTS, name))
-        self.fields |= form_parts.part_fields()
+        self.fields |= form_parts.part_fields() | sweep_fields()
         self.bases = list(BaseFile.objects.filter(team=team, state=BaseFile.State.READY))
         for name, kind in BASES.items():
             chosen = [(base.sha256, base.original_name) for base in self.bases if base.kind == kind]
@@ -93,14 +103,28 @@ class RunForm(forms.Form):
             self.spec = RunSpec.from_json(values)
         except SpecError as error:
             for name, text in error.problems.items():
-                self._place(name, text)
+                self.place(name, text)
         else:
             self._check_bases()
             self._check_dataset(data.get("dataset"))
+            self._read_sweep(data.get("dataset"))
         return data
 
-    def _place(self, name: str, text: str) -> None:
-        """Puts the spec's problem beside the input it speaks of."""
+    def _read_sweep(self, dataset: Dataset | None) -> None:
+        """What is varied; every combination must be a run that these data allow."""
+        try:
+            self.sweep = read_sweep(self.cleaned_data, self.spec)
+        except SweepError as error:
+            for name, text in error.problems.items():
+                self.add_error(name, text)
+            return
+        for spec in self.sweep.specs:
+            for _, problem in misfits(spec, dataset) if dataset is not None else ():
+                self.add_error("sweep-1-values", problem)
+                return
+
+    def place(self, name: str, text: str) -> None:
+        """Puts a problem of the spec beside the input it speaks of."""
         if name == "stress":
             name, text = form_parts.stress_problem(text, self.cleaned_data)
         elif name == "environment":
@@ -118,24 +142,9 @@ class RunForm(forms.Form):
                 self.add_error(name, "Choose one of your team's files that are ready.")
 
     def _check_dataset(self, dataset: Dataset | None) -> None:
-        """What can be known before any training: the task fits, and images survive the network's strides."""
-        card = catalogue.ARCHITECTURES.get(self.spec.architecture)
-        if dataset is None:
-            return
-        if card is None:
-            if dataset.task != OWN_TASK:
-                self.add_error("architecture", f"Own networks are for {OWN_TASK}; these data are for {dataset.task}.")
-            return
-        if card.task != dataset.task:
-            self.add_error("architecture", f"{card.label} is for {card.task}; these data are for {dataset.task}.")
-        size = self.spec.input_size
-        if size is None:
-            return  # the engine takes a size that fits
-        if size < card.minimum_size:
-            problem = f"{card.label} needs images of at least {card.minimum_size} pixels, not {size}."
-            self.add_error("input_size", problem)
-        elif size % card.size_multiple:
-            self.add_error("input_size", f"{card.label} needs a multiple of {card.size_multiple} pixels, not {size}.")
+        if dataset is not None:
+            for name, problem in misfits(self.spec, dataset):
+                self.add_error(name, problem)
 
     def uploads(self) -> list[tuple[str, str, UploadedFile]]:
         """(setting, kind, file) of what was added in this submission."""
@@ -147,6 +156,25 @@ class RunForm(forms.Form):
         card = catalogue.ARCHITECTURES.get(self.spec.architecture)
         network = card.label if card else "own network"
         return self.cleaned_data["name"].strip() or f"{self.cleaned_data['dataset']} on {network}"[:100]
+
+
+def misfits(spec: RunSpec, dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """(setting, problem), as far as can be known before any training: the task fits, and images survive the network's
+    strides."""
+    card = catalogue.ARCHITECTURES.get(spec.architecture)
+    if card is None:
+        if dataset.task != OWN_TASK:
+            yield "architecture", f"Own networks are for {OWN_TASK}; these data are for {dataset.task}."
+        return
+    if card.task != dataset.task:
+        yield "architecture", f"{card.label} is for {card.task}; these data are for {dataset.task}."
+    size = spec.input_size
+    if size is None:
+        return  # the engine takes a size that fits
+    if size < card.minimum_size:
+        yield "input_size", f"{card.label} needs images of at least {card.minimum_size} pixels, not {size}."
+    elif size % card.size_multiple:
+        yield "input_size", f"{card.label} needs a multiple of {card.size_multiple} pixels, not {size}."
 
 
 def _entered(setting: Setting, value: Any) -> Any:

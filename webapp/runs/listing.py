@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Min, Q, QuerySet, Sum
 
 from webapp.networks.models import Network
 from webapp.teams.models import Team
 
-from .models import Run
+from .models import Run, RunGroup
 from .snapshot import ANCESTOR, spec_value
 from .status import Bar, progress_share
 
@@ -18,19 +18,31 @@ PAGE = 25
 
 
 def runs_of(team: Team, query: dict[str, str] | None = None) -> QuerySet[Run]:
-    """The team's runs, newest first; `state` and `q` (a part of a run's or data set's name) narrow them."""
+    """The team's runs, newest first; `state` and `q` (a part of a run's or data set's name) narrow them.
+
+    Unless something is looked for, a sweep is stood for by its first run: sixty alike would bury the others.
+    """
     query = query or {}
-    runs = Run.objects.filter(team=team).select_related("dataset", "chosen")
+    runs = Run.objects.filter(team=team).select_related("dataset", "chosen", "group")
     if query.get("state") in Run.State.values:
         runs = runs.filter(state=query["state"])
     words = query.get("q", "").strip()[:100]
     if words:
         runs = runs.filter(Q(name__icontains=words) | Q(dataset__name__icontains=words))
+    if not is_narrowed(query):
+        first = RunGroup.objects.filter(team=team).order_by().annotate(first=Min("runs")).values("first")
+        runs = runs.filter(Q(group=None) | Q(pk__in=first))
     return runs
 
 
-def rows(runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """Each run with its figures against its ancestor. Two queries more than the runs themselves."""
+def is_narrowed(query: dict[str, str]) -> bool:
+    """Whether something is looked for."""
+    return query.get("state") in Run.State.values or bool(query.get("q", "").strip())
+
+
+def rows(runs: Iterable[Run], *, folded: bool = False) -> list[dict[str, Any]]:
+    """Each run with its figures against its ancestor. Three queries more than the runs themselves. `folded`: a run of
+    a sweep stands for all of it."""
     runs = list(runs)
     keys = [run.pk for run in runs]
     ancestors = {
@@ -40,7 +52,21 @@ def rows(runs: Iterable[Run]) -> list[dict[str, Any]]:
         )
     }
     done = _done(keys)
-    return [_row(run, ancestors.get(run.pk), done.get(run.pk, {})) for run in runs]
+    sweeps = _sweeps([run.group_id for run in runs if run.group_id and folded])
+    return [
+        _row(run, ancestors.get(run.pk), done.get(run.pk, {})) | {"sweep": sweeps.get(run.group_id)} for run in runs
+    ]
+
+
+def _sweeps(keys: list[int]) -> dict[int | None, dict[str, Any]]:
+    """For each group how many runs it has, how many have ended, and the share of that."""
+    ended = Count("pk", filter=Q(state__in=Run.ENDED))
+    finished = Count("pk", filter=Q(state=Run.State.FINISHED))
+    counted = Run.objects.filter(group__in=keys).order_by().values("group_id")
+    return {
+        row["group_id"]: {**row, "share": row["ended"] / row["runs"]}
+        for row in counted.annotate(runs=Count("pk"), ended=ended, finished=finished)
+    }
 
 
 def _done(keys: list[int]) -> dict[int, dict[str, Any]]:

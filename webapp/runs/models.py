@@ -12,6 +12,25 @@ from webapp.datasets.models import Dataset
 from webapp.teams.models import Team
 
 
+class RunGroup(models.Model):
+    """A sweep: runs that differ in a few settings. What each run's spec says in them tells the runs apart.
+
+    `axes` names the fields of a spec that were varied, in the order in which they were typed.
+    """
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="run_groups")
+    name = models.CharField(max_length=100)
+    axes = models.JSONField(default=list)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Run(models.Model):
     """One evolution. The orchestrator moves `state`; pages queue a run and write down what is asked of it
     (webapp/runs/changes.py).
@@ -49,6 +68,7 @@ class Run(models.Model):
     pause_requested_at = models.DateTimeField(null=True, blank=True)  # taken back by resuming
     test_requested_at = models.DateTimeField(null=True, blank=True)  # of `chosen`, when it was chosen after the end
     demo = models.BooleanField(default=False)
+    group = models.ForeignKey(RunGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs")
     cloned_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="clones")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -96,23 +116,6 @@ class RunEvent(models.Model):
         ordering = ["number"]
         constraints = [models.UniqueConstraint(fields=["run", "number"], name="one_event_a_number")]
         indexes = [models.Index(fields=["run", "kind"], name="events_by_kind")]
-
-
-class SavedView(models.Model):
-    """A view of a run's page that a member named: the whole of the page's address after the question mark."""
-
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="saved_views")
-    name = models.CharField(max_length=60)
-    query = models.TextField(blank=True)  # as View.query writes it, so it can hold nothing else
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["run", "name"], name="one_view_a_name")]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 def base_file_path(instance: BaseFile, filename: str) -> str:
@@ -177,3 +180,62 @@ class BaseFile(models.Model):
     def is_settled(self) -> bool:
         """True once waiting for an inspection has an end: ready, refused or errored."""
         return self.state in (self.State.READY, self.State.REFUSED, self.State.ERRORED)
+
+
+class RunTemplate(models.Model):
+    """Settings that a team keeps under a name, to start runs from, as from a preset."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="run_templates")
+    name = models.CharField(max_length=60)
+    spec = models.JSONField()  # RunSpec.to_json()
+    task = models.CharField(max_length=20, default="classification")  # of the data that it was made for
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [models.UniqueConstraint(fields=["team", "name"], name="one_template_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DryRun(models.Model):
+    """A spec to be tried out on its data before it is started. A worker does it by `workers.dry_run(dry_run_id)`:
+    state waiting -> trying -> ready (`result` filled) | refused (`message`, and `problems` by setting) | errored.
+
+    Nothing depends on it: the sweeper removes it a day later.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting for a worker"
+        TRYING = "trying", "Being tried out"
+        READY = "ready", "Tried out"
+        REFUSED = "refused", "Cannot be run"
+        ERRORED = "errored", "Could not be tried out"
+
+    SETTLED = (State.READY, State.REFUSED, State.ERRORED)
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="dry_runs")
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="+")
+    spec = models.JSONField()  # RunSpec.to_json()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    message = models.TextField(blank=True)
+    problems = models.JSONField(default=dict, blank=True)  # setting -> sentence
+    result = models.JSONField(default=dict, blank=True)  # evolution_core.dry_run.DryRun.to_json()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+    claimed_by = models.CharField(max_length=64, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+
+    @property
+    def run_spec(self) -> RunSpec:
+        return RunSpec.from_json(self.spec)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.state in self.SETTLED

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import change_views, explore_views, form_views, log_views, views
+from . import base_views, change_views, form_views, group_views, log_views, views
 
 app_name = "runs"
 urlpatterns = [
     path("runs/", views.run_list, name="list"),
     path("runs/new/", form_views.new, name="new"),
     path("runs/estimate/", form_views.estimated, name="estimate"),
-    path("runs/bases/", form_views.base_list, name="bases"),
-    path("runs/bases/add/", form_views.base_add, name="base_add"),
-    path("runs/bases/<int:pk>.json", form_views.base_state, name="base_state"),
-    path("runs/bases/<int:pk>/delete/", form_views.base_delete, name="base_delete"),
+    path("runs/dry/<int:pk>/", form_views.dry_run_state, name="dry_run"),
+    path("runs/templates/<int:pk>/delete/", form_views.template_delete, name="template_delete"),
+    path("runs/groups/<int:pk>/", group_views.detail, name="group"),
+    path("runs/groups/<int:pk>/live", group_views.live, name="group_live"),
+    path("runs/groups/<int:pk>/runs.csv", group_views.csv_file, name="group_csv"),
+    path("runs/groups/<int:pk>/cancel/", group_views.cancel, name="group_cancel"),
+    path("runs/bases/", base_views.base_list, name="bases"),
+    path("runs/bases/add/", base_views.base_add, name="base_add"),
+    path("runs/bases/<int:pk>.json", base_views.base_state, name="base_state"),
+    path("runs/bases/<int:pk>/delete/", base_views.base_delete, name="base_delete"),
     path("runs/<int:pk>/", views.detail, name="detail"),
     path("runs/<int:pk>/live", views.live, name="live"),
     path("runs/<int:pk>/curves", views.curves, name="curves"),
-    path("runs/<int:pk>/chart.json", explore_views.chart, name="chart"),
-    path("runs/<int:pk>/explore", explore_views.explore, name="explore"),
-    path("runs/<int:pk>/pick", explore_views.pick_one, name="pick"),
-    path("runs/<int:pk>/networks.<slug:kind>", explore_views.table, name="table"),
-    path("runs/<int:pk>/generations.<slug:kind>", explore_views.generations, name="generations"),
-    path("runs/<int:pk>/views/", explore_views.save_view, name="save_view"),
-    path("runs/<int:pk>/views/<int:view>/delete/", explore_views.delete_view, name="delete_view"),
+    path("runs/<int:pk>/chart.json", views.chart, name="chart"),
     path("runs/<int:pk>/lineage.json", views.lineage, name="lineage"),
     path("runs/<int:pk>/log/", views.log, name="log"),
     path("runs/<int:pk>/log.txt", log_views.text, name="log_text"),

@@ -9,8 +9,9 @@ from django.conf import settings
 
 
 def clear_leftovers() -> None:
-    """Remove half-received uploads and half-made exports. They name themselves; nothing else is touched."""
+    """Remove half-received uploads, half-made exports and dry runs. They name themselves; nothing else is touched."""
     for upload in Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*.upload*"):
         upload.unlink(missing_ok=True)
-    for export in Path(settings.WORK_ROOT).glob("onnx-*"):
-        shutil.rmtree(export, ignore_errors=True)
+    for pattern in ("onnx-*", "dry-run-*"):
+        for folder in Path(settings.WORK_ROOT).glob(pattern):
+            shutil.rmtree(folder, ignore_errors=True)

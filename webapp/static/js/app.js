@@ -61,21 +61,31 @@ async function copy(button) {
   setTimeout(() => (button.textContent = before), 1600);
 }
 
-// <form data-confirm="…"> asks first; the words come from the page, in a dialog of our own.
+// <form data-confirm="…"> and hx-confirm="…" ask first; the words come from the page, in a dialog of our own.
+function ask(question, button, go) {
+  const dialog = document.getElementById("confirm");
+  dialog.querySelector("[data-question]").textContent = question;
+  const yes = dialog.querySelector("[data-yes]");
+  yes.textContent = button || "Yes";
+  yes.onclick = () => {
+    dialog.close();
+    go();
+  };
+  dialog.showModal();
+}
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.dataset?.confirm || form.dataset.confirmed) return;
   event.preventDefault();
-  const dialog = document.getElementById("confirm");
-  dialog.querySelector("[data-question]").textContent = form.dataset.confirm;
-  const yes = dialog.querySelector("[data-yes]");
-  yes.textContent = form.dataset.confirmButton || "Yes";
-  yes.onclick = () => {
+  ask(form.dataset.confirm, form.dataset.confirmButton, () => {
     form.dataset.confirmed = "yes";
-    dialog.close();
     form.requestSubmit(event.submitter);
-  };
-  dialog.showModal();
+  });
+});
+document.addEventListener("htmx:confirm", (event) => {
+  if (!event.detail.question) return;
+  event.preventDefault();
+  ask(event.detail.question, event.detail.elt.dataset.confirmButton, () => event.detail.issueRequest(true));
 });
 
 document.addEventListener("change", (event) => {

@@ -1,0 +1,67 @@
+"""The page of a sweep: its runs side by side, what they came to, and what can be done to all of them."""
+
+from __future__ import annotations
+
+import csv
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from webapp.dispatch import dispatch
+from webapp.teams.access import editor_required, get_object_or_404, team_required
+
+from .groups import GroupPage, View
+from .models import Run, RunGroup
+
+
+@require_safe
+@team_required
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    return render(request, "runs/group.html", _context(request, pk))
+
+
+@require_safe
+@team_required
+def live(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page's changing part, for a page that is open."""
+    return render(request, "runs/_group.html", _context(request, pk))
+
+
+def _context(request: HttpRequest, pk: int) -> dict[str, object]:
+    group = get_object_or_404(request, RunGroup.objects.select_related("team"), pk=pk)
+    page = GroupPage(group, View.read(request.GET.dict(), group.axes))
+    return {"section": "runs", "group": group, "page": page}
+
+
+@require_safe
+@team_required
+def csv_file(request: HttpRequest, pk: int) -> HttpResponse:
+    """Every run of the sweep on a line, figures unrounded."""
+    group = get_object_or_404(request, RunGroup.objects.select_related("team"), pk=pk)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="sweep-{group.pk}.csv"'
+    csv.writer(response).writerows(GroupPage(group, View.read({}, group.axes)).csv_rows())
+    return response
+
+
+@require_POST
+@editor_required
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asks every run that has not ended to stop; what was measured stays."""
+    group = get_object_or_404(request, RunGroup.objects.select_related("team"), pk=pk)
+    asked = 0
+    with transaction.atomic():
+        for run in group.runs.filter(cancel_requested_at=None).exclude(state__in=Run.ENDED):
+            Run.objects.filter(pk=run.pk).update(cancel_requested_at=timezone.now())
+            run.record("cancelling", by=request.user.get_full_name())  # type: ignore[union-attr]
+            dispatch("workers.advance", run.pk)
+            asked += 1
+    if asked:
+        messages.success(request, f"{asked} {'run is' if asked == 1 else 'runs are'} being cancelled.")
+    else:
+        messages.info(request, "There is nothing to cancel: every run has ended or is being cancelled already.")
+    return redirect("runs:group", pk=group.pk)

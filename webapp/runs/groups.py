@@ -1,0 +1,297 @@
+"""A sweep's page: its runs side by side, what each setting came to over the seeds, and a scatter of any two figures.
+
+Everything is read by a fixed number of queries, however many runs there are.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from evolution_core.spec import RunSpec, SpecError
+from webapp.networks.models import Network
+
+from . import listing
+from .models import Run, RunGroup
+from .snapshot import ANCESTOR
+from .templatetags import figures
+from .words import label_of, number_of, value_in_words
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A figure of a run's chosen network against its ancestor. `kind` is the filter that writes it."""
+
+    key: str
+    label: str
+    kind: str
+    more_is_better: bool = True
+
+    def words(self, value: float | None) -> str:
+        if value is None:
+            return ""
+        return str(getattr(figures, self.kind)(value))
+
+
+OUTCOMES = {
+    outcome.key: outcome
+    for outcome in (
+        Outcome("smaller", "times smaller", "times"),
+        Outcome("points", "points of validation", "points"),
+        Outcome("test", "test accuracy", "percent"),
+        Outcome("fewer", "times fewer multiply-adds", "times"),
+        Outcome("faster", "times faster", "times"),
+        Outcome("parameters", "parameters", "count", more_is_better=False),
+        Outcome("minutes", "minutes taken", "rounded", more_is_better=False),
+    )
+}
+SEED = "seed"
+TABLE = ("smaller", "points", "test", "faster")  # the columns of outcomes
+
+
+@dataclass(frozen=True)
+class View:
+    """The scatter's axes, from the address: settings of the sweep or outcomes. Unknown names fall back."""
+
+    x: str
+    y: str
+
+    @classmethod
+    def read(cls, query: Mapping[str, str], varied: Sequence[str]) -> View:
+        known = {*varied, *OUTCOMES}
+        usual = next((name for name in varied if name != SEED), "smaller")
+        x, y = query.get("x", ""), query.get("y", "")
+        return cls(x if x in known else usual, y if y in known else "points")
+
+    @property
+    def query(self) -> str:
+        return "?" + urlencode({"x": self.x, "y": self.y})
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run of the sweep: what it has for itself, how it is, and what it came to."""
+
+    run: Run
+    tone: str
+    state: str
+    progress: float | None
+    values: dict[str, Any]  # setting -> value, in its own type
+    words: dict[str, str]  # setting -> the same for people
+    outcomes: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def cells(self) -> list[str]:
+        return list(self.words.values())
+
+    @property
+    def labelled(self) -> list[tuple[str, str]]:
+        return [(label_of(name), word) for name, word in self.words.items()]
+
+    @property
+    def told(self) -> list[dict[str, str]]:
+        return [{"label": OUTCOMES[key].label, "words": OUTCOMES[key].words(self.outcomes.get(key))} for key in TABLE]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One setting of everything but the seed: how many of its runs have come to an end, and what they came to."""
+
+    cells: list[str]
+    runs: int
+    finished: int
+    told: list[dict[str, str]]
+
+
+class GroupPage:
+    """What the page of a group shows. Four queries."""
+
+    def __init__(self, group: RunGroup, view: View):
+        self.group, self.view = group, view
+        self.varied: list[str] = [str(name) for name in group.axes]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Every run, in the order in which the sweep was typed."""
+        runs = list(self.group.runs.select_related("dataset", "chosen").order_by("pk"))
+        ancestors = {
+            network.run_id: network
+            for network in Network.objects.filter(run__group=self.group, name=ANCESTOR).defer("record")
+        }
+        listed = listing.rows(runs)
+        return [self._row(entry, ancestors.get(entry["run"].pk)) for entry in listed]
+
+    def _row(self, entry: dict[str, Any], ancestor: Network | None) -> Row:
+        run = entry["run"]
+        spec = _spec_of(run)
+        values = {name: getattr(spec, name) for name in self.varied} if spec is not None else {}
+        words = {name: value_in_words(name, values[name]) if name in values else "?" for name in self.varied}
+        outcomes = _outcomes(run, ancestor)
+        return Row(run, entry["tone"], entry["state"], entry["progress"], values, words, outcomes)
+
+    @property
+    def heads(self) -> list[str]:
+        return [label_of(name) for name in self.varied]
+
+    @property
+    def outcome_heads(self) -> list[str]:
+        return [OUTCOMES[key].label for key in TABLE]
+
+    @property
+    def ended(self) -> int:
+        return sum(row.run.has_ended for row in self.rows)
+
+    @property
+    def finished(self) -> int:
+        return sum(row.run.state == Run.State.FINISHED for row in self.rows)
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.ended < len(self.rows)
+
+    @property
+    def dataset(self) -> Any:
+        return self.rows[0].run.dataset if self.rows else None
+
+    # -- over the seeds
+
+    @property
+    def summary_heads(self) -> list[str]:
+        return [label_of(name) for name in self.varied if name != SEED]
+
+    @cached_property
+    def summaries(self) -> list[Summary]:
+        """A line for each combination of the settings other than the seed; none where only seeds differ, or none do."""
+        settings = [name for name in self.varied if name != SEED]
+        if not settings or SEED not in self.varied:
+            return []
+        groups: dict[tuple[str, ...], list[Row]] = {}
+        for row in self.rows:
+            groups.setdefault(tuple(row.words[name] for name in settings), []).append(row)
+        return [_summary(list(cells), rows) for cells, rows in groups.items()]
+
+    @cached_property
+    def whole(self) -> Summary | None:
+        """Over all runs, where nothing but the seed differs."""
+        return _summary([], self.rows) if self.varied == [SEED] and self.rows else None
+
+    # -- the scatter
+
+    @property
+    def axes(self) -> list[dict[str, str]]:
+        """Everything that can be an axis."""
+        settings = [{"key": name, "label": label_of(name).lower()} for name in self.varied]
+        return settings + [{"key": outcome.key, "label": outcome.label} for outcome in OUTCOMES.values()]
+
+    @property
+    def chart(self) -> str:
+        """The scatter's points as JSON: every run that has both figures."""
+        x, y = self._axis(self.view.x), self._axis(self.view.y)
+        points = []
+        for row in self.rows:
+            at = {"x": x.place(row), "y": y.place(row)}
+            if at["x"] is not None and at["y"] is not None:
+                known = " · ".join(f"{label.lower()} {word}" for label, word in zip(self.heads, row.cells, strict=True))
+                points.append({**at, "name": known, "run": row.run.pk, "xs": x.words(row), "ys": y.words(row)})
+        return json.dumps({"points": points, "x": x.to_json(), "y": y.to_json()})
+
+    def _axis(self, name: str) -> _Axis:
+        if name in OUTCOMES:
+            return _Axis(OUTCOMES[name].label, name, ())
+        words = list(dict.fromkeys(row.words[name] for row in self.rows))
+        numeric = all(number_of(row.values.get(name)) is not None for row in self.rows)
+        return _Axis(label_of(name).lower(), name, () if numeric else tuple(words))
+
+    # -- to take away
+
+    def csv_rows(self) -> Iterator[list[Any]]:
+        yield ["run", "name", "state", *self.varied, *OUTCOMES]
+        for row in self.rows:
+            figures_of = [row.outcomes.get(key) for key in OUTCOMES]
+            yield [row.run.pk, _inert(row.run.name), row.run.state, *map(_inert, row.cells), *figures_of]
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """`names` are the places of an axis without numbers."""
+
+    label: str
+    key: str
+    names: tuple[str, ...]
+
+    def place(self, row: Row) -> float | None:
+        if self.key in OUTCOMES:
+            return row.outcomes.get(self.key)
+        return float(self.names.index(row.words[self.key])) if self.names else number_of(row.values.get(self.key))
+
+    def words(self, row: Row) -> str:
+        if self.key in OUTCOMES:
+            return f"{OUTCOMES[self.key].words(row.outcomes.get(self.key))}"
+        return row.words[self.key]
+
+    def to_json(self) -> dict[str, Any]:
+        kind = OUTCOMES[self.key].kind if self.key in OUTCOMES else ""
+        return {"label": self.label, "names": list(self.names), "kind": kind}
+
+
+def _spec_of(run: Run) -> RunSpec | None:
+    try:
+        return run.run_spec
+    except SpecError:
+        return None
+
+
+def _outcomes(run: Run, ancestor: Network | None) -> dict[str, float | None]:
+    chosen = run.chosen
+    if chosen is None or ancestor is None:
+        return {}
+    lost = None
+    if chosen.validation_accuracy is not None and ancestor.validation_accuracy is not None:
+        lost = (chosen.validation_accuracy - ancestor.validation_accuracy) * 100
+    taken = None
+    if run.started_at and run.finished_at:
+        taken = (run.finished_at - run.started_at).total_seconds() / 60
+    return {
+        "smaller": _ratio(ancestor.parameters, chosen.parameters),
+        "points": lost,
+        "test": chosen.test_accuracy,
+        "fewer": _ratio(ancestor.macs, chosen.macs),
+        "faster": _ratio(chosen.ancestor_latency_ms, chosen.latency_ms),
+        "parameters": chosen.parameters,
+        "minutes": taken,
+    }
+
+
+def _ratio(before: float | None, after: float | None) -> float | None:
+    return before / after if before and after else None
+
+
+def _summary(cells: list[str], rows: list[Row]) -> Summary:
+    told = []
+    for key in TABLE:
+        known = [value for row in rows if (value := row.outcomes.get(key)) is not None]
+        told.append({"label": OUTCOMES[key].label, "words": _mean_and_spread(OUTCOMES[key], known)})
+    finished = sum(row.run.state == Run.State.FINISHED for row in rows)
+    return Summary(cells, len(rows), finished, told)
+
+
+def _mean_and_spread(outcome: Outcome, values: list[float]) -> str:
+    """ "43.1× ± 2.0": mean and standard deviation over the runs; the value alone where there is one."""
+    if not values:
+        return ""
+    mean = outcome.words(statistics.fmean(values))
+    if len(values) == 1:
+        return mean
+    spread = statistics.stdev(values)
+    spread = spread * 100 if outcome.kind == "percent" else spread
+    return f"{mean} ± {spread:.2g}"
+
+
+def _inert(text: str) -> str:
+    """A text that a spreadsheet will not take for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
