@@ -6,14 +6,13 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.barriers import barriers
 from tests.webapp.factories import make_evolution
 from webapp.datasets.models import Dataset
 from webapp.sharing.models import ShareLink
@@ -21,7 +20,6 @@ from webapp.teams.owner import sign_in_link
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-AXE = Path(settings.NODE_MODULES) / "axe-core" / "axe.min.js"
 PASSWORD = "correct-horse-battery"
 # A refused form is 422; the test server is no ASGI, so a live page asks for the stream once and then polls.
 # Connections are reset by tests of what survives that.
@@ -64,15 +62,6 @@ def sign_in(page: Page, email: str) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/runs/")
-
-
-def barriers(page: Page) -> list[str]:
-    """What keeps people with impairments out, as axe-core sees it (WCAG 2.1 A and AA)."""
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: make setup")
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
-    return [f"{row['id']}: {row['nodes'][0]['html'][:120]}" for row in found["violations"]]
 
 
 def test_every_page_fits_a_phone_shuts_nobody_out_and_leads_on(open_page, ada, team):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -59,41 +60,96 @@ def drawn(page: Page, canvas: str) -> bool:
     return bool(page.locator(canvas).evaluate(script))
 
 
+def wait_for_charts(page: Page) -> None:
+    expect(page.locator("#run [data-zoom=all]").first).to_be_visible()
+
+
 def test_charts_are_drawn_and_the_view_is_kept_in_the_address(open_page: Any, evolution: Run) -> None:
     page = open_page(f"/runs/{evolution.pk}/")
-    expect(page.locator("[data-zoom-buttons]")).to_be_visible()
-    for canvas in ("#lineage-chart", "#tradeoff-chart", "#shock-chart"):
-        assert drawn(page, canvas), canvas
-    page.click("a[data-height=size]")
-    page.click("a[data-cost=macs]")
-    page.click("#networks a:has-text('Parameters')")
+    wait_for_charts(page)
+    for canvas in ("#lineage-chart", "#tradeoff-chart"):
+        page.wait_for_timeout(100)
+        assert drawn(page, f".chart:has({canvas}) > canvas.drawn"), canvas
+    assert drawn(page, "#shock-chart")
+    page.click("#lineage-axes a:has-text('parameters')")
+    expect(page.locator("#lineage-axes a[data-same=parameters]")).to_have_attribute("aria-current", "true")
+    page.click("#tradeoff-axes a[data-same=macs]")
+    page.click("#tradeoff-scales a[data-same=xscale]")
+    expect(page.locator("#tradeoff-scales a[data-same=xscale]")).to_have_text("multiply-adds linear")
+    page.click("#networks th a:has-text('Parameters')")
     expect(page.locator("#networks [aria-sort=ascending]")).to_be_visible()
     page.click("tr[data-network='3-1'] td >> nth=1")
-    expect(page.locator("#layers-title")).to_have_text("3-1, layer by layer")
-    page.click("[data-zoom=in]")
-    expect(page.locator("[data-brushed]")).to_contain_text("in view of the chart")
-    shown = page.locator("tr[data-network]:visible").count()
-    assert 0 < shown < 16
+    expect(page.locator("#card-title")).to_have_text("3-1")
+    page.click("[data-plot=tradeoff][data-zoom=in]")
     address = page.url
-    for part in ("height=size", "cost=macs", "sort=parameters", "network=3-1", "zoom="):
+    for part in ("height=parameters", "cost=macs", "xscale=linear", "sort=parameters", "network=3-1", "zoom="):
         assert part in address
     page.goto(address)  # as a colleague who was sent the address
-    expect(page.locator("[data-brushed]")).to_contain_text("in view of the chart")
-    assert page.locator("tr[data-network]:visible").count() == shown
-    expect(page.locator("a[data-cost=macs]")).to_have_attribute("aria-current", "true")
-    page.click("[data-zoom=all]")
+    wait_for_charts(page)
+    expect(page.locator("#tradeoff-axes a[data-same=macs]")).to_have_attribute("aria-current", "true")
+    expect(page.locator("#card-title")).to_have_text("3-1")
+    page.click("[data-plot=tradeoff][data-zoom=all]")
     assert "zoom=" not in page.url
-    assert page.locator("tr[data-network]:visible").count() == 16
+
+
+def test_one_selection_brushes_charts_and_table_together(open_page: Any, evolution: Run) -> None:
+    page = open_page(f"/runs/{evolution.pk}/")
+    wait_for_charts(page)
+    box = page.locator("#tradeoff-chart").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.6, steps=4)
+    expect(page.locator("[data-count]")).to_contain_text("of 16 networks selected")  # while it is dragged
+    page.mouse.up()
+    expect(page.locator("#networks .panel-head")).to_contain_text("of 16 selected")
+    found = int(page.locator("[data-count]").inner_text().split()[0])
+    rows = page.locator("tr[data-network]")
+    assert 0 < found < 16
+    expect(rows).to_have_count(found)
+    assert "parameters=" in page.url
+    assert "accuracy=" in page.url
+    page.goto(page.url)
+    wait_for_charts(page)
+    expect(rows).to_have_count(found)
+    page.fill("input[name='accuracy.from']", "50")  # the same selection, by keyboard
+    expect(page.locator("[data-count]")).not_to_have_text(f"{found} of 16 networks selected")
+    assert "accuracy=50" in page.url
+    page.click("[data-clears]")
+    expect(rows).to_have_count(16)
+    assert "accuracy=" not in page.url
+    page.fill(".rule:has(input[value=within]) input[name=value]", "1")
+    page.click(".rule:has(input[value=within]) button")
+    expect(page.locator("[data-landed]")).to_contain_text("is the smallest within 1 point")
+    assert "network=5-2" in page.url
+
+
+def test_a_chart_is_kept_as_a_drawing(open_page: Any, evolution: Run) -> None:
+    page = open_page(f"/runs/{evolution.pk}/")
+    wait_for_charts(page)
+    page.click(".panel:has(#lineage-chart) .keeps summary")
+    with page.expect_download() as kept:
+        page.click("[data-keeps=svg][data-plot=lineage]")
+    assert kept.value.suggested_filename == f"lineage-{evolution.pk}.svg"
+    drawing = kept.value.path().read_text()
+    root = ElementTree.fromstring(drawing)
+    texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"ancestor", "5-2"} <= texts
+    assert "NaN" not in drawing
 
 
 def test_the_lineage_can_be_walked_by_keyboard_and_opens_a_network(open_page: Any, evolution: Run) -> None:
     page = open_page(f"/runs/{evolution.pk}/")
-    expect(page.locator("[data-zoom-buttons]")).to_be_visible()
+    wait_for_charts(page)
     page.focus("#lineage-chart")
+    page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    expect(page.locator("#announcer")).to_contain_text("1-1: 91.2 % accuracy")
+    expect(page.locator("#announcer")).to_contain_text("1-2, 92.4 % accuracy")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#announcer")).to_contain_text("1-1, 91.2 % accuracy")
     expect(page.locator("tr[data-network='1-1']")).to_have_class("row-link over")
+    page.keyboard.press("Space")
+    expect(page.locator("#card-title")).to_have_text("1-1")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/runs/{evolution.pk}/networks/1-1/")
 
@@ -121,12 +177,12 @@ def test_the_page_lives_by_polling_where_there_is_no_stream(open_page: Any, evol
 
 def test_cancelling_asks_first(open_page: Any, evolution: Run, dispatched: Any) -> None:
     page = open_page(f"/runs/{evolution.pk}/")
-    page.click("#run-cancel button")
+    page.click("#run-cancel .btn-danger")
     expect(page.locator("#confirm")).to_contain_text("What was measured until now is kept")
     page.click("#confirm [data-closes]")
     evolution.refresh_from_db()
     assert evolution.cancel_requested_at is None
-    page.click("#run-cancel button")
+    page.click("#run-cancel .btn-danger")
     page.click("#confirm [data-yes]")
     expect(page.locator("#run-status")).to_contain_text("Cancelling")
     evolution.refresh_from_db()
@@ -135,24 +191,17 @@ def test_cancelling_asks_first(open_page: Any, evolution: Run, dispatched: Any) 
 
 def test_chart_labels_can_be_read_on_a_phone(open_page: Any, evolution: Run) -> None:
     page = open_page(f"/runs/{evolution.pk}/", width=390)
-    expect(page.locator("[data-zoom-buttons]")).to_be_visible()
-    sizes = page.evaluate(
-        """() => ['lineage-chart', 'tradeoff-chart', 'shock-chart'].flatMap((id) =>
-            Object.values(Chart.getChart(id).scales).map((scale) => scale.options.ticks.font.size))"""
+    wait_for_charts(page)
+    assert (
+        page.evaluate("Object.values(Chart.getChart('shock-chart').scales).map((s) => s.options.ticks.font.size)[0]")
+        >= 12
     )
-    assert min(sizes) >= 12
-    crowded = page.evaluate(
-        """() => ['lineage-chart', 'tradeoff-chart'].filter((id) => {
-            const labels = Chart.getChart(id).scales.x.getLabelItems().filter((item) => item.label);
-            const ctx = Chart.getChart(id).ctx;
-            ctx.font = '13px sans-serif';
-            const spans = labels.map((item) => [item.options.translation[0], ctx.measureText(item.label).width])
-                .sort((a, b) => a[0] - b[0]);
-            return spans.length < 3 ||
-              spans.some(([x, w], i) => i && x - w / 2 < spans[i - 1][0] + spans[i - 1][1] / 2);
-        })"""
-    )
-    assert crowded == []
+    page.click(".panel:has(#lineage-chart) .keeps summary")
+    with page.expect_download() as kept:
+        page.click("[data-keeps=svg][data-plot=lineage]")
+    texts = list(ElementTree.parse(kept.value.path()).iter("{http://www.w3.org/2000/svg}text"))
+    assert len(texts) > 8
+    assert all("13px" in element.attrib["style"] for element in texts)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -2,7 +2,8 @@
 
     python -m tests.chaos.drive begin ZIP SPEC.json     prints the run's number
     python -m tests.chaos.drive again RUN               prints the number of a run of the same spec and data
-    python -m tests.chaos.drive cancel RUN
+    python -m tests.chaos.drive cancel RUN      also: pause, resume
+    python -m tests.chaos.drive extend RUN N    by so many generations
 
 EUSTRESS_HOME names the installation.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import django
@@ -24,7 +26,9 @@ from django.utils import timezone  # noqa: E402
 from evolution_core.spec import RunSpec  # noqa: E402
 from webapp.datasets.models import Dataset, DatasetFile  # noqa: E402
 from webapp.dispatch import dispatch  # noqa: E402
+from webapp.runs import changes  # noqa: E402
 from webapp.runs.models import Run  # noqa: E402
+from webapp.teams.models import User  # noqa: E402
 from webapp.teams.owner import home_team  # noqa: E402
 
 
@@ -54,5 +58,25 @@ def cancel(run: str) -> int:
     return int(run)
 
 
+def pause(run: str) -> int:
+    return change(changes.pause, run)
+
+
+def resume(run: str) -> int:
+    return change(changes.resume, run)
+
+
+def extend(run: str, more: str) -> int:
+    return change(changes.extend_run, run, int(more))
+
+
+def change(what: Callable[..., object], run: str, *more: int) -> int:
+    """As a member does it on the run's page."""
+    person, _ = User.objects.get_or_create(email="somebody@example.org")
+    what(int(run), *more, person)
+    return int(run)
+
+
 if __name__ == "__main__":
-    print({"begin": begin, "again": again, "cancel": cancel}[sys.argv[1]](*sys.argv[2:]))
+    drives = {"begin": begin, "again": again, "cancel": cancel, "pause": pause, "resume": resume, "extend": extend}
+    print(drives[sys.argv[1]](*sys.argv[2:]))

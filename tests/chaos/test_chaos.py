@@ -208,6 +208,34 @@ def test_a_cancelled_run_stops_within_seconds(world: World, serve: Callable[...,
     assert installation.networks(run)["ancestor"][0] == "cancelled"
 
 
+def test_paused_killed_resumed_and_extended_it_ends_with_the_same_bits(
+    world: World, serve: Callable[..., Installation], tmp_path: Path
+) -> None:
+    """A run of one generation, paused in mid-life, killed while it sleeps, resumed, and asked for a second
+    generation at its end: the same networks as of the run that was asked for two at first."""
+    short = tmp_path / "short.json"
+    short.write_text(json.dumps({**SPEC, "generations": 1}))
+    installation = serve()
+    run = installation.drive("begin", world.archive, short)
+    installation.wait_for_life(run, "ancestor", 0.2)
+    installation.drive("pause", run)
+    wait_for(lambda: installation.run(run)[0] == "paused", 15, "the pause")
+    state, reached, _, attempts, _ = installation.networks(run)["ancestor"]
+    assert (state, attempts) == ("waiting", 0)
+    installation.restart_after_kill()
+    time.sleep(3)  # as long as three sweeps: nobody takes it up
+    assert installation.run(run)[0] == "paused"
+    assert installation.networks(run)["ancestor"][:2] == (state, reached)
+    installation.drive("resume", run)
+    installation.wait_for_end(run)
+    assert set(installation.networks(run)) == {"ancestor", "1-1", "1-2"}
+    installation.drive("extend", run, 1)
+    installation.wait_for_life(run, "2-1", 0.2)
+    installation.server.find("worker-1").kill()
+    installation.wait_for_end(run)
+    assert_same(installation, run, world)
+
+
 def test_work_that_kills_every_worker_ends_with_a_sentence(
     world: World, serve: Callable[..., Installation], tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import math
 from typing import Any
 
 import pytest
@@ -13,10 +13,9 @@ from tests.webapp.factories import make_evolution, make_network, make_run
 from webapp.networks.models import Network
 from webapp.runs.addresses import RunUrls
 from webapp.runs.chart import chart_data
-from webapp.runs.layout import lay_out
 from webapp.runs.measures import COSTS
 from webapp.runs.models import Run
-from webapp.runs.pareto import front
+from webapp.runs.pareto import front, hypervolume, progress
 from webapp.runs.snapshot import Lineage
 
 few = st.integers(0, 6).map(float)  # few values, so that ties happen
@@ -44,31 +43,68 @@ def evolution(team: Any, dataset: Any) -> Any:
     return make_evolution(team, dataset, two_parents=True, files=False)
 
 
+def rows(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """The columns as one object a network."""
+    columns = data["columns"]
+    return [{key: values[i] for key, values in columns.items()} for i in range(len(columns["name"]))]
+
+
 def test_the_chart_says_everything_once(evolution: Any) -> None:
     data = chart_data(evolution, RunUrls(evolution))
-    names = [network["name"] for network in data["networks"]]
-    assert len(names) == len(set(names)) == 16
+    networks = rows(data)
+    names = [network["name"] for network in networks]
+    assert len(names) == len(set(names)) == data["count"] == 16
+    assert data["rows"] == list(range(16))
     assert names[data["ancestor"]] == "ancestor"
     assert names[data["leading"]] == "5-2"
     assert {names[i] for i in data["path"]} >= {"ancestor", "1-2", "2-2", "3-2", "4-2", "5-2"}
-    assert data["networks"][names.index("5-2")]["url"] == f"/runs/{evolution.pk}/networks/5-2/"
+    assert data["network_url"] == f"/runs/{evolution.pk}/networks/NAME/"
     assert data["threshold"] == pytest.approx(0.911)
-    for child, network in enumerate(data["networks"]):
-        parents = {names[p] for p, c in data["edges"] if c == child}
-        assert parents == set(network["parents"])
-    assert any(len(network["parents"]) == 2 for network in data["networks"])
-    on_path = set(data["path"])
-    assert data["path_edges"] == [i for i, (p, c) in enumerate(data["edges"]) if p in on_path and c in on_path]
-    for layout in data["layouts"].values():
-        assert len(layout["points"]) == 16
-        assert all(layout["low"] <= y <= layout["high"] for _, y in layout["points"])
+    lineage = Lineage.of(evolution)
+    for network in networks:
+        assert tuple(names[i] for i in network["parents"]) == lineage.by_name[network["name"]].parents
+        assert data["states"][network["state"]] == lineage.by_name[network["name"]].state
+    assert any(len(network["parents"]) == 2 for network in networks)
     for cost in COSTS:
-        chosen = [data["networks"][i] for i in data["fronts"][cost]]
-        for network in data["networks"]:
+        chosen = [networks[i] for i in data["fronts"][cost]]
+        for network in networks:
             if network["accuracy"] is not None and network not in chosen:
                 assert any(dominates((c[cost], c["accuracy"]), (network[cost], network["accuracy"])) for c in chosen), (
                     network["name"]
                 )
+
+
+def test_later_answers_hold_what_changed_and_what_is_open(evolution: Any) -> None:
+    last = Run.objects.get(pk=evolution.pk).last_event
+    evolution.record("tested", network=Network.objects.get(run=evolution, name="2-1"), accuracy=0.9)
+    evolution.refresh_from_db()
+    data = chart_data(evolution, RunUrls(evolution), after=last)
+    assert data["columns"]["name"] == ["2-1", "5-3"]  # one was named by an event, the other is in training
+    assert data["count"] == 16
+    assert data["last"] == last + 1
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(1, 9).map(float), few), max_size=6), max_size=6))
+def test_the_front_grows_generation_by_generation_to_the_front_of_all(born: list[list[tuple[float, float]]]) -> None:
+    numbered = [[(100 * g + i, point) for i, point in enumerate(points)] for g, points in enumerate(born)]
+    flat = [pair for points in numbered for pair in points]
+    found, volumes = progress(numbered, (10.0, 0.0))
+    assert set(found) == {flat[i][0] for i in front([point for _, point in flat])}
+    assert volumes == sorted(volumes)
+    best = [point for i, point in flat if i in set(found)]
+    whole = hypervolume([best[i] for i in front(best)], (10.0, 0.0))
+    assert (volumes[-1] if volumes else 0.0) == pytest.approx(whole)
+
+
+def test_the_hypervolume_is_an_area_up_to_chance_and_the_dense_cost() -> None:
+    reference = (1000.0, 0.1)
+    assert hypervolume([(1000.0, 0.9)], reference) == 0.0  # the ancestor itself
+    assert hypervolume([(100.0, 0.6)], reference) == pytest.approx(0.5)  # a tenth of the cost, 50 points above chance
+    assert hypervolume([(10.0, 0.3), (100.0, 0.6)], reference) == pytest.approx(0.2 + 0.5)
+    assert hypervolume([(10.0, 0.05)], reference) == 0.0
+    assert hypervolume([(5000.0, 0.9)], reference) == 0.0
+    assert hypervolume([(100.0, 0.6), (5000.0, 0.9)], reference) == pytest.approx(0.5)
+    assert math.isclose(hypervolume([], reference), 0.0)
 
 
 def test_means_of_generations_leave_out_what_is_not_measured(evolution: Any) -> None:
@@ -95,31 +131,9 @@ def test_a_path_follows_every_parent(team: Any, dataset: Any) -> None:
     assert lineage.path(None) == set()
 
 
-def test_an_open_network_stands_where_its_parents_do(evolution: Any) -> None:
-    lineage = Lineage.of(evolution)
-    layout = lay_out(lineage, "accuracy")
-    places = {n.name: place for n, place in zip(lineage.networks, layout.positions, strict=True)}
-    parents = lineage.by_name["5-3"].parents
-    assert places["5-3"][1] == pytest.approx(sum(places[p][1] for p in parents) / len(parents))
-
-
-def test_siblings_of_one_height_stand_apart_and_stay_in_their_generation(team: Any, dataset: Any) -> None:
-    run = make_run(team, dataset)
-    measured = {"state": Network.State.MEASURED, "validation_accuracy": 0.9, "parameters": 1000}
-    make_network(run, "ancestor", **measured)
-    for i in range(1, 33):
-        make_network(run, f"1-{i}", ("ancestor",), **measured)
-    for by in ("accuracy", "size"):
-        layout = lay_out(Lineage.of(run), by)
-        xs = sorted(x for x, _ in layout.positions[1:])
-        assert all(b - a > 0.01 for a, b in pairwise(xs))
-        assert 0.5 < xs[0] < xs[-1] < 1.5
-        assert layout.high > layout.low
-
-
 def test_a_run_without_networks_has_an_empty_chart(run: Any) -> None:
     data = chart_data(run, RunUrls(run))
-    assert data["networks"] == data["edges"] == data["path"] == []
+    assert data["columns"]["name"] == data["rows"] == data["path"] == []
     assert data["ancestor"] is data["leading"] is data["threshold"] is None
 
 
@@ -134,7 +148,7 @@ def test_the_endpoint_takes_the_allowed_drop_and_keeps_strangers_out(
 
 def test_the_chart_costs_the_same_for_many_networks(evolution: Any, django_assert_num_queries: Any) -> None:
     run = Run.objects.select_related("dataset").get(pk=evolution.pk)
-    with django_assert_num_queries(2):  # networks, and who descends from whom
+    with django_assert_num_queries(3):  # networks, who descends from whom, and what chance reaches
         chart_data(run, RunUrls(run))
 
 

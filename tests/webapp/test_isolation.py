@@ -9,7 +9,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.webapp.factories import make_base, make_evolution, make_run
-from webapp.runs.models import DryRun, Run, RunGroup, RunTemplate
+from webapp.runs.models import DryRun, Run, RunGroup, RunTemplate, SavedView
 from webapp.sharing.models import ShareLink
 from webapp.teams.models import Invitation
 from webapp.uploads.models import Upload
@@ -63,6 +63,7 @@ def world(team, ada, settings):
     Run.objects.filter(pk=run.pk).update(created_by=ada)
     base = make_base(team)
     link = ShareLink.objects.create(run=run, created_by=ada)
+    view = SavedView.objects.create(run=run, name="Near the front", query="?cost=macs")
     group = RunGroup.objects.create(team=team, name="Pyramid trials", axes=["seed"])
     template = RunTemplate.objects.create(team=team, name="Pyramid ways", spec=run.spec)
     dry_run = DryRun.objects.create(team=team, dataset=run.dataset, spec=run.spec)
@@ -71,6 +72,7 @@ def world(team, ada, settings):
     return {
         "run": run,
         "base": base,
+        "view": view,
         "link": link,
         "invitation": invitation,
         "member": team.memberships.get(user=ada),
@@ -94,7 +96,7 @@ def address(route: Route, world: dict[str, Any]) -> str:
         "uploads": "upload",
         "runs": "run",
     }
-    values = {"name": "2-1", "kind": "safetensors", "number": 0, "link": world["link"].pk}
+    values = {"view": world["view"].pk, "name": "2-1", "kind": "safetensors", "number": 0, "link": world["link"].pk}
     path = route.path
     if "pk" in route.parameters:
         key = next(key for start, key in keys.items() if path.startswith(start))

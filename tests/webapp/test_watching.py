@@ -62,6 +62,9 @@ def test_an_ended_run_shows_its_answers_curve(client_of: Any, ada: Any, team: An
     assert "No network was trained to the end of an epoch." in page
     epochs(run, "5-2", ("growth", 1.0, 0.2, 0.92))
     page = client_of(ada).get(f"/runs/{run.pk}/").content.decode()
+    epochs(run, "ancestor", ("ancestor", 2.0, 0.2, 0.92))
+    response = client_of(ada).get(f"/runs/{run.pk}/")
+    assert [curve["network"].name for curve in response.context["curves"]] == ["ancestor", "5-2"]  # its line
     assert "5-2: 92.0 % accuracy, loss 0.200 after 1.4 epochs" in page
 
 

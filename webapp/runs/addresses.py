@@ -18,6 +18,11 @@ class RunUrls:
         "live": "runs:live",  # the page's changing parts, as HTML
         "curves": "runs:curves",  # the learning curves alone, as HTML
         "chart": "runs:chart",  # JSON for the charts
+        "explore": "runs:explore",  # card and table of another selection, as HTML
+        "pick": "runs:pick",  # the network that a rule lands on
+        "table": "runs:table",  # + csv or json: the networks, to keep
+        "generations": "runs:generations",  # + csv or json: each generation's figures, to keep
+        "save_view": "runs:save_view",  # POST
         "lineage": "runs:lineage",  # lineage.json, to keep
         "log": "runs:log",  # the whole event log
         "log_text": "runs:log_text",  # the same, to keep
@@ -38,6 +43,9 @@ class RunUrls:
         "choose": "runs:choose",  # POST
         "clone": "runs:clone",
     }
+    WITH_ARGUMENTS = frozenset(
+        {"network", "download", "export", "picture", "question", "filters", "look", "table", "generations"}
+    )
     # What only a member may do; "" in a read-only view.
     MEMBERS_ONLY = frozenset(
         {
@@ -50,6 +58,7 @@ class RunUrls:
             "clone",
             "export",
             "look",
+            "save_view",
         }
     )
 
@@ -76,6 +85,6 @@ class RunUrls:
 
     def plain(self) -> dict[str, str]:
         """All that take no network, for templates."""
-        taking = {"network", "download", "export", "picture", "question", "filters", "look"}
-        names = [name for name in self.ROUTES if name not in taking]
-        return {name: self.get(name) for name in names} | {"share": self.share}
+        kept = {f"{name}_{kind}": self.get(name, kind) for name in ("table", "generations") for kind in ("csv", "json")}
+        names = [name for name in self.ROUTES if name not in self.WITH_ARGUMENTS]
+        return {name: self.get(name) for name in names} | kept | {"share": self.share}

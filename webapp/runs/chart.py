@@ -1,91 +1,145 @@
-"""What the charts draw, as JSON: every position, front and path is computed here; the page only paints."""
+"""What the charts draw, as JSON: one list a column, so that thousands of networks stay small, and only what changed."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from webapp.networks.models import Network
+
 from .addresses import RunUrls
-from .layout import HEIGHTS, lay_out
-from .measures import COSTS
-from .models import Run
-from .pareto import front
-from .snapshot import Lineage, Snapshot, metric_label
+from .measures import COSTS, MEASURES
+from .models import Run, RunEvent
+from .pareto import progress
+from .snapshot import ANCESTOR, Lineage, Snapshot, metric_label
+
+PLACE = "NAME"  # in `network_url`, where a network's name goes
+STATES = tuple(str(state) for state in Network.State)
 
 
-def chart_data(run: Run, urls: RunUrls, lineage: Lineage | None = None, drop: float | None = None) -> dict[str, Any]:
-    """Networks by index; `edges`, `front` and `path` refer to these indices.
+def chart_data(
+    run: Run, urls: RunUrls, lineage: Lineage | None = None, drop: float | None = None, after: int | None = None
+) -> dict[str, Any]:
+    """Networks by index, in order of birth; `parents`, `front`s and `path` refer to these indices.
 
-    {"metric", "max_drop", "threshold", "ancestor", "leading", "networks": [...], "edges": [[parent, child]],
-    "path": [index], "path_edges": [index of edge], "layouts": {"accuracy"|"size": {"low", "high", "points"}},
-    "fronts": {cost: [index]}, "generations": [{"generation", "shock", "accuracy"}]}
+    {"metric", "max_drop", "threshold", "ancestor", "leading", "ended", "last": number of the latest event,
+    "network_url", "states": names, "count", "rows": which indices `columns` holds,
+    "columns": {"name", "generation", "state": index into states, "progress", "parents": [index], each measure},
+    "path": [index], "fronts": {cost: [index]}, "hypervolumes": {cost: [after each generation]},
+    "generations": [{"generation", "shock", "accuracy"}]}
+
+    With `after`, an event's number, `columns` holds only the networks that an event since then names, and those
+    that are open.
     """
+    last = run.last_event  # before the rows are read: what happens in between is sent twice, never lost
     lineage = lineage or Lineage.of(run)
     drop = lineage.max_drop if drop is None else drop
     index = {network.name: i for i, network in enumerate(lineage.networks)}
     leading = lineage.leading
-    path = lineage.path(leading.name if leading else None)
-    edges = [[index[p], index[n.name]] for n in lineage.networks for p in n.parents if p in index]
-    on_path = {index[name] for name in path}
+    fronts, volumes = _fronts(run, lineage, index)
+    rows = _rows(run, lineage, after)
     return {
         "metric": metric_label(run),
         "max_drop": drop,
         "threshold": lineage.threshold(drop),
         "ancestor": index[lineage.ancestor.name] if lineage.ancestor else None,
         "leading": index[leading.name] if leading else None,
-        "networks": [_network(network, urls, lineage) for network in lineage.networks],
-        "edges": edges,
-        "path": sorted(on_path),
-        "path_edges": [i for i, (parent, child) in enumerate(edges) if parent in on_path and child in on_path],
-        "layouts": {by: _layout(lineage, by) for by in HEIGHTS},
-        "fronts": {cost: _front(lineage, index, cost) for cost in COSTS},
-        "generations": _generations(lineage),
         "ended": run.has_ended,
+        "last": last,
+        "network_url": urls.network(PLACE),
+        "states": STATES,
+        "count": len(index),
+        "rows": rows,
+        "columns": _columns([lineage.networks[i] for i in rows], index),
+        "path": sorted(index[name] for name in lineage.path(leading.name if leading else None)),
+        "fronts": fronts,
+        "hypervolumes": volumes,
+        "generations": _generations(lineage),
     }
 
 
-def _network(network: Snapshot, urls: RunUrls, lineage: Lineage) -> dict[str, Any]:
-    return {
-        "name": network.name,
-        "generation": network.generation,
-        "parents": list(network.parents),
-        "state": network.state,
-        "progress": round(network.progress, 3),
-        "url": urls.network(network.name),
-        "accuracy": network.validation_accuracy,
-        "shock": network.shock_accuracy,
-        "parameters": network.parameters,
-        "macs": network.macs,
-        "bytes": network.bytes,
-        "memory": network.peak_activation_bytes,
-        "latency": network.latency_ms,
-        "smaller": lineage.smaller(network),
+def _rows(run: Run, lineage: Lineage, after: int | None) -> list[int]:
+    if after is None:
+        return list(range(len(lineage.networks)))
+    events = RunEvent.objects.filter(run=run, number__gt=after, network__isnull=False)
+    touched = set(events.order_by().values_list("network_id", flat=True).distinct())
+    return [i for i, network in enumerate(lineage.networks) if network.is_open or network.pk in touched]
+
+
+def _columns(networks: list[Snapshot], index: dict[str, int]) -> dict[str, list[Any]]:
+    codes = {name: code for code, name in enumerate(STATES)}
+    columns: dict[str, list[Any]] = {
+        "name": [network.name for network in networks],
+        "generation": [network.generation for network in networks],
+        "state": [codes[network.state] for network in networks],
+        "progress": [round(network.progress, 3) for network in networks],
+        "parents": [[index[name] for name in network.parents if name in index] for network in networks],
     }
+    for key, measure in MEASURES.items():
+        values = [getattr(network, measure.field) for network in networks]
+        columns[key] = [round(value, 6) if isinstance(value, float) else value for value in values]
+    return columns
 
 
-def _layout(lineage: Lineage, by: str) -> dict[str, Any]:
-    layout = lay_out(lineage, by)
-    return {
-        "low": layout.low,
-        "high": layout.high,
-        "points": [[round(x, 4), round(y, 6)] for x, y in layout.positions],
-    }
+def _fronts(run: Run, lineage: Lineage, index: dict[str, int]) -> tuple[dict[str, list[int]], dict[str, list[float]]]:
+    """For each cost: measured networks that no other beats on it and on accuracy, cheapest first; and the
+    hypervolume after each generation."""
+    chance = _chance(run)
+    generations: list[list[Snapshot]] = [[] for _ in range(max(lineage.generations, default=-1) + 1)]
+    for network in lineage.measured:
+        generations[network.generation].append(network)
+    fronts, volumes = {}, {}
+    for cost in COSTS:
+        field = MEASURES[cost].field
+        dense = getattr(lineage.ancestor, field) if lineage.ancestor else None
+        points = [
+            [(index[n.name], (value, n.validation_accuracy or 0.0)) for n in born if (value := getattr(n, field))]
+            for born in generations
+        ]
+        fronts[cost], found = progress(points, (dense, chance) if dense else None)
+        volumes[cost] = [round(volume, 6) for volume in found]
+    return fronts, volumes
 
 
-def _front(lineage: Lineage, index: dict[str, int], cost: str) -> list[int]:
-    """Measured networks that no other beats on this cost and on accuracy, cheapest first."""
-    known = [n for n in lineage.measured if n.measure(cost) is not None]
-    points = [(n.measure(cost) or 0.0, n.validation_accuracy or 0.0) for n in known]
-    return [index[known[i].name] for i in front(points)]
+def _chance(run: Run) -> float:
+    """What guessing reaches, as the engine measured it."""
+    found = Network.objects.filter(run=run, name=ANCESTOR).values_list("record__chance", flat=True).first()
+    return float(found or 0.0)
 
 
 def _generations(lineage: Lineage) -> list[dict[str, Any]]:
     """Mean shock and mean final accuracy of each generation's measured offspring."""
     rows = []
-    for generation in sorted({n.generation for n in lineage.offspring}):
-        born = [n for n in lineage.offspring if n.generation == generation]
-        shocks = [n.shock_accuracy for n in born if n.shock_accuracy is not None]
-        finals = [n.validation_accuracy for n in born if n.validation_accuracy is not None]
-        rows.append({"generation": generation, "shock": _mean(shocks), "accuracy": _mean(finals)})
+    for generation, networks in lineage.generations.items():
+        born = [n for n in networks if n.is_measured and n.validation_accuracy is not None]
+        if generation and born:
+            shocks = [n.shock_accuracy for n in born if n.shock_accuracy is not None]
+            finals = [n.validation_accuracy for n in born if n.validation_accuracy is not None]
+            rows.append({"generation": generation, "shock": _mean(shocks), "accuracy": _mean(finals)})
+    return rows
+
+
+def generation_records(run: Run) -> list[dict[str, Any]]:
+    """Each generation's figures, to keep: the table behind the charts of progress and of shock.
+
+    Hypervolumes are accuracy above chance times powers of ten of cost, the front so far against the ancestor's cost.
+    """
+    lineage = Lineage.of(run)
+    _, volumes = _fronts(run, lineage, {network.name: i for i, network in enumerate(lineage.networks)})
+    means = {row["generation"]: row for row in _generations(lineage)}
+    rows = []
+    for generation, networks in lineage.generations.items():
+        finals = [n.validation_accuracy for n in networks if n.is_measured and n.validation_accuracy is not None]
+        sizes = [n.parameters for n in networks if n.is_measured and n.parameters]
+        row: dict[str, Any] = {
+            "generation": generation,
+            "networks": len(networks),
+            "measured": len(finals),
+            "mean_shock": means.get(generation, {}).get("shock"),
+            "mean_accuracy": _mean(finals),
+            "best_accuracy": max(finals, default=None),
+            "least_parameters": min(sizes, default=None),
+        }
+        rows.append(row | {f"hypervolume_{cost}": volumes[cost][generation] for cost in COSTS})
     return rows
 
 

@@ -52,16 +52,29 @@ class Curve:
 
 
 def curves_context(run: Run, lineage: Lineage, urls: RunUrls, selected: str = "") -> dict[str, Any]:
-    """{"curves": drawings, "more_curves": how many networks in training are not drawn}. One query."""
+    """{"curves": drawings, "more_curves": how many networks in training are not drawn}. One query.
+
+    While nothing is in training, the selected (or the leading) network comes with the line that led to it.
+    """
     living = [network for network in lineage.networks if network.is_living]
     shown = living[:SHOWN]
     chosen = lineage.by_name.get(selected) or (lineage.leading if not living else None)
-    if chosen is not None and chosen not in shown and (chosen.is_measured or chosen.is_open):
+    if chosen is not None and not living:
+        shown = _line(lineage, chosen)[-SHOWN:]
+    elif chosen is not None and chosen not in shown:
         shown = [*shown, chosen]
     curves = [_curve(run, lineage, urls, network) for network in shown]
     _read(curves)
     drawn = [curve for curve in curves if curve.points or curve.network.is_living]
     return {"curves": _drawings(drawn), "more_curves": max(0, len(living) - SHOWN)}
+
+
+def _line(lineage: Lineage, network: Snapshot) -> list[Snapshot]:
+    """From the ancestor to the network, by the leading parent of each."""
+    line = [network]
+    while line[0].parents and (parent := lineage.by_name.get(line[0].parents[0])) is not None:
+        line.insert(0, parent)
+    return line
 
 
 def _curve(run: Run, lineage: Lineage, urls: RunUrls, network: Snapshot) -> Curve:

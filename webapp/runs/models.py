@@ -118,6 +118,23 @@ class RunEvent(models.Model):
         indexes = [models.Index(fields=["run", "kind"], name="events_by_kind")]
 
 
+class SavedView(models.Model):
+    """A view of a run's page that a member named: the whole of the page's address after the question mark."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=60)
+    query = models.TextField(blank=True)  # as View.query writes it, so it can hold nothing else
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["run", "name"], name="one_view_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def base_file_path(instance: BaseFile, filename: str) -> str:
     """Storage names are ours: the content's hash, and an ending by kind. Nothing of a client's name is used."""
     ending = BaseFile.ENDINGS[BaseFile.Kind(instance.kind)]

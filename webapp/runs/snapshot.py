@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from django.db.models import TextField
@@ -73,7 +73,7 @@ class Snapshot(NamedTuple):
 
     @property
     def clusters(self) -> dict[str, int]:
-        return dict(json.loads(self.clusters_text))
+        return _counts(self.clusters_text)
 
     @property
     def heartbeat_at(self) -> datetime | None:
@@ -118,6 +118,11 @@ class Snapshot(NamedTuple):
     def measure(self, key: str) -> float | None:
         """The value of one of MEASURES."""
         return getattr(self, MEASURES[key].field)
+
+
+@lru_cache(maxsize=1024)
+def _counts(text: str) -> dict[str, int]:
+    return dict(json.loads(text))
 
 
 def _moment(text: str | None) -> datetime | None:

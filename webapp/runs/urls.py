@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import base_views, change_views, form_views, group_views, log_views, views
+from . import base_views, change_views, explore_views, form_views, group_views, log_views, views
 
 app_name = "runs"
 urlpatterns = [
@@ -24,7 +24,13 @@ urlpatterns = [
     path("runs/<int:pk>/", views.detail, name="detail"),
     path("runs/<int:pk>/live", views.live, name="live"),
     path("runs/<int:pk>/curves", views.curves, name="curves"),
-    path("runs/<int:pk>/chart.json", views.chart, name="chart"),
+    path("runs/<int:pk>/chart.json", explore_views.chart, name="chart"),
+    path("runs/<int:pk>/explore", explore_views.explore, name="explore"),
+    path("runs/<int:pk>/pick", explore_views.pick_one, name="pick"),
+    path("runs/<int:pk>/networks.<slug:kind>", explore_views.table, name="table"),
+    path("runs/<int:pk>/generations.<slug:kind>", explore_views.generations, name="generations"),
+    path("runs/<int:pk>/views/", explore_views.save_view, name="save_view"),
+    path("runs/<int:pk>/views/<int:view>/delete/", explore_views.delete_view, name="delete_view"),
     path("runs/<int:pk>/lineage.json", views.lineage, name="lineage"),
     path("runs/<int:pk>/log/", views.log, name="log"),
     path("runs/<int:pk>/log.txt", log_views.text, name="log_text"),

@@ -8,12 +8,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from webapp.teams.access import editor_required, get_object_or_404, team_required
+from webapp.teams.access import editor_required, team_required
 
 from . import listing, page
 from .addresses import RunUrls
-from .chart import chart_data
 from .deleting import delete_run
+from .explore_views import run_of
 from .lineage_file import lineage_json
 from .models import Run
 
@@ -40,7 +40,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @team_required
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
-    run = _run(request, pk)
+    run = run_of(request, pk)
     context = page.run_context(run, RunUrls(run), request.GET.dict())
     return render(request, "runs/detail.html", {**context, "section": "runs"})
 
@@ -49,7 +49,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 @team_required
 def live(request: HttpRequest, pk: int) -> HttpResponse:
     """The page's changing parts, for a page that is open."""
-    run = _run(request, pk)
+    run = run_of(request, pk)
     return render(request, "runs/_live.html", page.run_context(run, RunUrls(run), request.GET.dict()))
 
 
@@ -57,22 +57,15 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
 @team_required
 def curves(request: HttpRequest, pk: int) -> HttpResponse:
     """The learning curves alone, for a page on which another network was selected."""
-    run = _run(request, pk)
+    run = run_of(request, pk)
     return render(request, "runs/_curves.html", page.curves(run, RunUrls(run), request.GET.dict()))
-
-
-@require_safe
-@team_required
-def chart(request: HttpRequest, pk: int) -> JsonResponse:
-    run = _run(request, pk)
-    return JsonResponse(chart_data(run, RunUrls(run), drop=page.View.read(request.GET.dict()).drop))
 
 
 @require_safe
 @team_required
 def log(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole log, newest first, paged by event number."""
-    run = _run(request, pk)
+    run = run_of(request, pk)
     return render(
         request, "runs/log.html", {**log_context(run, RunUrls(run), request.GET.get("before")), "section": "runs"}
     )
@@ -89,7 +82,7 @@ def log_context(run: Run, urls: RunUrls, before: str | None) -> dict[str, object
 @team_required
 def lineage(request: HttpRequest, pk: int) -> JsonResponse:
     """lineage.json, to keep: the same file that the command line writes."""
-    return lineage_response(_run(request, pk))
+    return lineage_response(run_of(request, pk))
 
 
 def lineage_response(run: Run) -> JsonResponse:
@@ -102,15 +95,9 @@ def lineage_response(run: Run) -> JsonResponse:
 @editor_required
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Deletes a run that has ended, with its networks; one that goes on has to be cancelled first."""
-    run = _run(request, pk)
+    run = run_of(request, pk)
     if not delete_run(run.pk):
         messages.error(request, f"{run} has not ended: cancel it first.")
         return redirect("runs:detail", pk=run.pk)
     messages.success(request, f"{run} is deleted, its networks too.")
     return redirect("runs:list")
-
-
-def _run(request: HttpRequest, pk: int) -> Run:
-    return get_object_or_404(
-        request, Run.objects.select_related("dataset", "team", "chosen", "group", "cloned_from__dataset"), pk=pk
-    )

@@ -20,8 +20,7 @@ from webapp.networks.inside_files import filters_response, question_response
 from webapp.networks.models import Network
 from webapp.networks.page import network_context
 from webapp.networks.predictions import picture_response
-from webapp.runs import page
-from webapp.runs.chart import chart_data
+from webapp.runs import explore_views, page
 from webapp.runs.log_file import log_response
 from webapp.runs.views import lineage_response, log_context
 from webapp.sharing.addresses import SharedUrls
@@ -100,8 +99,27 @@ def curves(request: HttpRequest, link: ShareLink) -> HttpResponse:
 
 @shared
 def chart(request: HttpRequest, link: ShareLink) -> JsonResponse:
-    drop = page.View.read(request.GET.dict()).drop
-    return JsonResponse(chart_data(link.run, SharedUrls(link), drop=drop))
+    return explore_views.chart_response(request, link.run, SharedUrls(link))
+
+
+@shared
+def explore(request: HttpRequest, link: ShareLink) -> HttpResponse:
+    return explore_views.explore_response(request, link.run, SharedUrls(link))
+
+
+@shared
+def pick(request: HttpRequest, link: ShareLink) -> HttpResponse:
+    return explore_views.pick_response(request, link.run, SharedUrls(link))
+
+
+@shared
+def table(request: HttpRequest, link: ShareLink, kind: str) -> HttpResponse:
+    return explore_views.table_response(request, link.run, kind)
+
+
+@shared
+def generations(request: HttpRequest, link: ShareLink, kind: str) -> HttpResponse:
+    return explore_views.generations_response(link.run, kind)
 
 
 @shared

@@ -31,6 +31,8 @@ export function replaceParts(html) {
 }
 
 function refocus(part, old) {
+  const named = old.dataset.same && part.querySelector(`[data-same="${CSS.escape(old.dataset.same)}"]`);
+  if (named) return named.focus({ preventScroll: true });
   const same = old.getAttribute("href");
   const target = same ? [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === same) : part.querySelector(old.tagName);
   target?.focus({ preventScroll: true });

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('datasets', '0004_asking'),
-        ('runs', '0004_pause_extend_choose'),
+        ('runs', '0005_saved_view'),
         ('teams', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -1,0 +1,153 @@
+"""What lineage, trade-off and table ask for while somebody explores a run, and what she keeps of it."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from webapp.teams.access import editor_required, get_object_or_404, team_required
+
+from .addresses import RunUrls
+from .chart import chart_data, generation_records
+from .explorer import explorer
+from .models import Run, SavedView
+from .picks import RULES, pick
+from .snapshot import Lineage, metric_label
+from .table import records
+from .view import View
+
+MOST_VIEWS = 50  # of one run: a list that can still be read
+
+
+@require_safe
+@team_required
+def explore(request: HttpRequest, pk: int) -> HttpResponse:
+    """Card and table of another selection."""
+    run = run_of(request, pk)
+    return explore_response(request, run, RunUrls(run))
+
+
+def explore_response(request: HttpRequest, run: Run, urls: RunUrls) -> HttpResponse:
+    view = View.read(request.GET.dict())
+    context = {"run": run, "view": view, "urls": urls.plain(), "readonly": urls.readonly, "metric": metric_label(run)}
+    return render(request, "runs/_explore.html", context | explorer(run, Lineage.of(run), urls, view))
+
+
+@require_safe
+@team_required
+def chart(request: HttpRequest, pk: int) -> JsonResponse:
+    run = run_of(request, pk)
+    return chart_response(request, run, RunUrls(run))
+
+
+def chart_response(request: HttpRequest, run: Run, urls: RunUrls) -> JsonResponse:
+    """All networks, or what changed since event number `after`."""
+    asked = request.GET.get("after", "")
+    after = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 12 else None
+    data = chart_data(run, urls, drop=View.read(request.GET.dict()).drop, after=after)
+    return JsonResponse(data, json_dumps_params={"separators": (",", ":")})
+
+
+@require_safe
+@team_required
+def pick_one(request: HttpRequest, pk: int) -> HttpResponse:
+    """Lands on the network that a rule finds."""
+    run = run_of(request, pk)
+    return pick_response(request, run, RunUrls(run))
+
+
+def pick_response(request: HttpRequest, run: Run, urls: RunUrls) -> HttpResponse:
+    """For scripts {"network", "sentence"}; for a plain form, the page with that network selected."""
+    rule, view = request.GET.get("rule", ""), View.read(request.GET.dict())
+    try:
+        value = float(request.GET.get("value", "").replace(",", "."))
+        if rule not in {known.key for known in RULES} or not 0 <= value < 1e12:
+            raise ValueError(rule)
+    except ValueError:
+        network, sentence = None, "Type a number, 0 or more."
+    else:
+        network, sentence = pick(Lineage.of(run), rule, value)
+    if request.headers.get("accept", "").startswith("application/json"):
+        return JsonResponse({"network": network.name if network else None, "sentence": sentence})
+    messages.add_message(request, messages.SUCCESS if network else messages.WARNING, sentence)
+    changes: dict[str, Any] = {"network": network.name, "against": ""} if network else {}
+    return redirect(f"{urls.get('page')}{view.query(**changes)}#run-card")
+
+
+@require_safe
+@team_required
+def table(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
+    run = run_of(request, pk)
+    return table_response(request, run, kind)
+
+
+def table_response(request: HttpRequest, run: Run, kind: str) -> HttpResponse:
+    """The selected networks, to keep; accuracies as fractions, latencies in milliseconds."""
+    return kept(records(Lineage.of(run), View.read(request.GET.dict())), kind, f"networks-{run.pk}")
+
+
+@require_safe
+@team_required
+def generations(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
+    return generations_response(run_of(request, pk), kind)
+
+
+def generations_response(run: Run, kind: str) -> HttpResponse:
+    return kept(generation_records(run), kind, f"generations-{run.pk}")
+
+
+def kept(rows: list[dict[str, Any]], kind: str, name: str) -> HttpResponse:
+    """Rows as a file: JSON as they are, CSV with lists joined by spaces and unknown values empty."""
+    response: HttpResponse
+    if kind == "json":
+        response = JsonResponse(rows, safe=False, json_dumps_params={"indent": 1})
+    elif kind == "csv":
+        response = HttpResponse(content_type="text/csv; charset=utf-8")
+        writer = csv.DictWriter(response, list(rows[0]) if rows else [])
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({key: " ".join(value) if isinstance(value, list) else value for key, value in row.items()})
+    else:
+        raise Http404("There is CSV and JSON.")
+    response["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
+    return response
+
+
+@require_POST
+@editor_required
+def save_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Keeps the view in the posted query under a name; the same name again changes what it shows."""
+    run = run_of(request, pk)
+    name = " ".join(request.POST.get("name", "").split())[:60]
+    query = View.read(QueryDict(request.POST.get("query", "")[:4000].removeprefix("?")).dict()).query()
+    if not name:
+        messages.error(request, "Give the view a name.")
+    elif run.saved_views.exclude(name=name).count() >= MOST_VIEWS:
+        messages.error(request, f"A run keeps {MOST_VIEWS} views at most: delete one first.")
+    else:
+        who = request.user if request.user.is_authenticated else None
+        SavedView.objects.update_or_create(run=run, name=name, defaults={"query": query, "created_by": who})
+        messages.success(request, f"The view “{name}” is kept for the team.")
+    return redirect(f"{RunUrls(run).get('page')}{query}")
+
+
+@require_POST
+@editor_required
+def delete_view(request: HttpRequest, pk: int, view: int) -> HttpResponse:
+    row = get_object_or_404(
+        request, SavedView.objects.select_related("run__team"), team="run__team", run_id=pk, pk=view
+    )
+    row.delete()
+    messages.success(request, f"The view “{row.name}” is deleted.")
+    return redirect("runs:detail", pk=pk)
+
+
+def run_of(request: HttpRequest, pk: int) -> Run:
+    return get_object_or_404(
+        request, Run.objects.select_related("dataset", "team", "chosen", "group", "cloned_from__dataset"), pk=pk
+    )

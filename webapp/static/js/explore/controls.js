@@ -1,0 +1,145 @@
+// What people press around the charts: switches, search, rules, zoom, keeping a chart. Links work without scripts, too.
+
+import { keep } from "./surface.js";
+import { windowText } from "./view.js";
+
+// What a kind of link changes: the rest of its address may be older than the page's.
+const CHANGED = {
+  height: ["height", "hscale"],
+  cost: ["cost", "xscale"],
+  sort: ["sort", "page"],
+  page: ["page"],
+  columns: ["columns"],
+  network: ["network", "against"],
+  against: ["network", "against"],
+  everything: ["q", "page"],
+};
+
+export function connect(explorer) {
+  const { root } = explorer;
+  choose(explorer, matchMedia("(pointer: fine)").matches ? "select" : "");
+
+  root.addEventListener("click", (event) => {
+    const file = event.target.closest("a[data-follows]");
+    if (file) file.search = location.search; // what is kept is what is selected
+    const link = event.target.closest("a[data-view]");
+    if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      follow(explorer, link);
+      return;
+    }
+    const button = event.target.closest("button");
+    if (button && press(explorer, button)) return;
+    const row = event.target.closest("tr[data-network]");
+    if (row && !event.target.closest("a") && !getSelection().toString()) explorer.select(explorer.data.byName.get(row.dataset.network).index);
+  });
+
+  root.addEventListener("pointerover", (event) => {
+    const row = event.target.closest("tr[data-network]");
+    if (row && explorer.data) explorer.focus(explorer.data.byName.get(row.dataset.network)?.index ?? null, "table");
+    else if (event.target.closest("#networks")) explorer.focus(null, "table");
+  });
+
+  root.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.matches("[data-rule]")) {
+      event.preventDefault();
+      land(explorer, form);
+    } else if (form.matches("[data-search]")) {
+      event.preventDefault();
+      find(explorer, form.elements.q.value.trim());
+    } else if (form.matches("[data-save-view]")) form.elements.query.value = location.search;
+  });
+
+  let typing = 0;
+  root.addEventListener("input", (event) => {
+    const form = event.target.closest("[data-search], [data-ranges]");
+    if (!form) return;
+    clearTimeout(typing);
+    typing = setTimeout(() => (form.matches("[data-search]") ? explorer.change({ q: form.elements.q.value.trim(), page: "" }) : type(explorer, form), explorer.loadParts()), 250);
+  });
+
+  const lines = root.querySelector("details[data-lines]");
+  lines?.addEventListener("toggle", () => {
+    if (lines.open === explorer.view.lines) return;
+    explorer.change({ lines: lines.open ? "1" : "" });
+  });
+}
+
+// Follows a link of the view without leaving the page.
+function follow(explorer, link) {
+  const query = new URLSearchParams(link.search);
+  const { view, same } = link.dataset;
+  const changes = Object.fromEntries((CHANGED[view] ?? [same]).map((name) => [name, query.get(name) ?? ""]));
+  if (view === "cost" || view === "scale") explorer.tradeoff.window = null; // another axis: its whole length
+  if (view === "height" || view === "scale") explorer.lineage.window = null;
+  changes.zoom = windowText(explorer.tradeoff.window);
+  changes.look = windowText(explorer.lineage.window);
+  if (view === "everything") changes.ranges = {};
+  explorer.change(changes);
+  explorer.loadParts();
+}
+
+function press(explorer, button) {
+  const { plot, zoom, mode, folds, keeps } = button.dataset;
+  if (zoom) {
+    const one = explorer.plots[plot];
+    if (zoom === "all") one.wholly();
+    else one.zoomMiddle(zoom === "in" ? 1.4 : 1 / 1.4);
+  } else if (mode) {
+    choose(explorer, explorer.mode === mode ? "" : mode);
+  } else if (folds) {
+    explorer.change({ fold: explorer.view.fold === folds ? "" : folds });
+  } else if (keeps) {
+    keepChart(explorer, keeps, plot);
+  } else if ("clears" in button.dataset) {
+    explorer.clear();
+  } else return false;
+  return true;
+}
+
+// What a drag does. On a touch screen nothing is chosen at first: there a drag scrolls the page.
+function choose(explorer, mode) {
+  explorer.mode = mode;
+  explorer.root.dataset.dragging = mode;
+  for (const button of explorer.root.querySelectorAll("button[data-mode]")) button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+}
+
+async function keepChart(explorer, kind, name) {
+  const plot = explorer.plots[name];
+  keep(kind === "svg" ? plot.svg() : await plot.png(), `${name}-${explorer.root.dataset.run}.${kind}`);
+}
+
+// A rule lands on one network: the server says which, and why none where there is none.
+async function land(explorer, form) {
+  const place = explorer.root.querySelector("[data-landed]");
+  const query = new URLSearchParams(new FormData(form));
+  const response = await fetch(`${form.action}?${query}`, { headers: { Accept: "application/json" } });
+  const answer = response.ok ? await response.json() : { sentence: "The server could not be asked. Try again." };
+  place.textContent = answer.sentence;
+  if (!answer.network) return;
+  explorer.change({ network: answer.network, against: "" });
+  const { index } = explorer.data.byName.get(answer.network) ?? {};
+  if (index != null) for (const plot of [explorer.lineage, explorer.tradeoff]) plot.show(index);
+  await explorer.loadParts();
+}
+
+// Enter in the search selects what is named, or the only one that is left.
+function find(explorer, text) {
+  const exact = explorer.data.byName.get(text.toLowerCase());
+  explorer.change({ q: exact ? "" : text, page: "" });
+  const left = explorer.selected ? explorer.data.networks.filter((_, i) => explorer.selected[i]) : [];
+  const found = exact ?? (left.length === 1 ? left[0] : null);
+  if (found && explorer.view.network !== found.name) explorer.select(found.index);
+  else explorer.loadParts();
+}
+
+function type(explorer, form) {
+  const ranges = {};
+  for (const field of form.querySelectorAll("input[data-range]")) {
+    const [key, end] = field.name.split(".");
+    if (field.value === "" || !Number.isFinite(Number(field.value))) continue;
+    (ranges[key] ??= [null, null])[end === "to" ? 1 : 0] = Number(field.value);
+  }
+  explorer.change({ ranges, page: "" });
+}
