@@ -35,7 +35,7 @@ def latency_ms(
     seconds: float = 3.0,
     warm_up: float = 0.15,
     image: np.ndarray | None = None,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Callable[[], float] | None = None,
 ) -> dict[str, float]:
     """Median milliseconds for one image, by name. `networks` are ONNX files or their bytes.
 
@@ -43,9 +43,10 @@ def latency_ms(
     change in the machine's pace meets all of them alike. A network's figure is the median over `rounds`
     bursts (of a burst's mean time); rounds end early, but not before five, after `seconds` in all.
     The input is `image` (float32 [1, C, H, W]) or zeros: only what follows a network, such as the suppression of
-    boxes, takes longer on one image than on another. `clock` gives seconds: `time.thread_time` counts the work alone,
-    which one thread does, and so is fair on a machine that others use. Raises NetworkError when a file cannot be run.
+    boxes, takes longer on one image than on another. `clock` gives seconds, those on the wall by default:
+    `time.thread_time` counts the work alone, which one thread does, and so is fair on a machine that others use. Raises NetworkError when a file cannot be run.
     """
+    clock = clock or time.perf_counter
     runs = {name: _runner(network, image) for name, network in networks.items()}
     burst = {name: max(1, min(200, round(2e-3 / _warm(run, warm_up, clock)))) for name, run in runs.items()}
     times: dict[str, list[float]] = {name: [] for name in runs}

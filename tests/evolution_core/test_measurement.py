@@ -195,6 +195,19 @@ def test_time_is_capped(monkeypatch):
     assert now[0] <= 7
 
 
+def test_time_is_told_by_the_clock_that_is_given(monkeypatch):
+    now = [0.0]
+
+    def runner(network, image):
+        def run():
+            now[0] += 0.25
+
+        return run
+
+    monkeypatch.setattr(latency_module, "_runner", runner)
+    assert latency_ms({"x": "x"}, rounds=5, clock=lambda: now[0]) == {"x": pytest.approx(250.0)}
+
+
 def test_measurement_of_a_real_network_beside_its_ancestor(tmp_path):
     model = build("lenet5", 10, (1, 28, 28))
     export_onnx(model, (1, 28, 28), tmp_path / "ancestor.onnx")
