@@ -6,7 +6,7 @@ from typing import Any
 
 from .declared import Arm
 
-HEADLINE, QUESTION, CONTROLS, PEER = "headline", "question", "controls", "peer"
+HEADLINE, QUESTION, CONTROLS, PEER, REMEDIES = "headline", "question", "controls", "peer", "remedies"
 IMPORTANCES = ("magnitude", "group-norm", "taylor")
 SHARES = {"uniform": "every layer alike", "global": "the weakest of all layers", "ours": "our widths"}
 
@@ -34,6 +34,24 @@ def question(evolved: dict[str, Any], rounds: float) -> tuple[Arm, ...]:
             fields={**evolved, "stress": "none", "repair": True}),
         Arm("random", "generations, random stress", QUESTION, fields={**evolved, "stress": "random"}),
         Arm("newborn", "generations, nothing inherited", QUESTION, fields={**evolved, "inheritance": "newborn"}),
+    )  # fmt: skip
+
+
+def remedies(evolved: dict[str, Any], rounds: float, generations: int) -> tuple[Arm, ...]:
+    """What may help generations to a better end, each tried alone, and then what is cheap of it together."""
+    early = rounds / (2 * generations)
+    late = {"epochs": early, "last_epochs": rounds - (generations - 1) * early}
+    return (
+        Arm("late", "most epochs in the last generation", REMEDIES, fields={**evolved, **late}),
+        Arm("two", "two generations, most epochs in the last", REMEDIES,
+            fields={**evolved, "generations": 2, "epochs": rounds / 4, "last_epochs": rounds * 3 / 4}),
+        Arm("candidates", "best of 8 draws", REMEDIES, fields={**evolved, "candidates": 8}),
+        Arm("distillation", "half of the loss follows the ancestor", REMEDIES, fields={**evolved, "distillation": 0.5}),
+        Arm("taylor", "Taylor strength", REMEDIES, fields={**evolved, "strength": "taylor"}),
+        Arm("once-candidates", "one cut, best of 8 draws", REMEDIES,
+            fields={**evolved, "generations": 1, "last_epochs": rounds, "candidates": 8}),
+        Arm("late-candidates", "most epochs in the last generation, best of 8 draws", REMEDIES,
+            fields={**evolved, **late, "candidates": 8}),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .arms import HEADLINE, controls, peers, question
+from .arms import HEADLINE, controls, peers, question, remedies
 from .declared import Arm, Claim
 
 BASE: dict[str, Any] = {
@@ -72,6 +72,11 @@ RECOVERY = Claim(
         "epochs": 3.0,
         "resource": "parameters",
     },
-    (*question({"environment": "100x"}, 4 * 3.0), *controls(), *peers()),
+    (
+        *question({"environment": "100x"}, 4 * 3.0),
+        *controls(),
+        *remedies({"environment": "100x"}, 4 * 3.0, 4),
+        *peers(),
+    ),
     seeds=5,
 )

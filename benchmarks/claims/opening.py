@@ -38,14 +38,20 @@ def summary(found: Mapping[str, Measured], rows: Sequence[Verdict]) -> str:
 def _study(here: Measured) -> Iterator[str]:
     smaller = geometric(list(here.chosen("evolved", "times_smaller").values()))
     dense = here.against("evolved", "dense")
-    if dense is not None:
-        yield f"**{here.claim.title}**: {smaller:.0f} times smaller at {dense.text()} against dense."
-    yield from _said(here, "scratch", "the same architecture trained from scratch for as long")
-    yield from _said(here, "narrowed", "a uniformly narrowed ancestor of the same size, trained as long")
-    yield from _said(here, "once-stress", "one cut after the same stress, without generations")
-    yield from _said(here, "plain", "generations without stress")
-    yield from _said(here, "repair", "generations with repair and no stress")
-    yield from _said(here, "once-repair", "one cut with repair, without generations or stress")
+    held = f", {dense.text()} against dense" if dense is not None else ""
+    yield f"**{here.claim.title}**: {smaller:.0f} times smaller{held}."
+    for control, words in _RIVALS.items():
+        yield from _said(here, control, words)
+
+
+_RIVALS = {
+    "scratch": "the same architecture trained from scratch for as long",
+    "narrowed": "a uniformly narrowed ancestor of the same size, trained as long",
+    "once-stress": "one cut after the same stress, without generations",
+    "plain": "generations without stress",
+    "repair": "generations with repair and no stress",
+    "once-repair": "one cut with repair, without generations or stress",
+}
 
 
 def _said(here: Measured, control: str, words: str) -> Iterator[str]:

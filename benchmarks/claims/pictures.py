@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 
 from .arms import CONTROLS, HEADLINE, PEER, QUESTION
 from .comparing import geometric
+from .declared import Arm
 from .reading import Measured
 
 # Text and lines, and seven colours that differ in lightness too (after Okabe and Ito), for each ground.
@@ -90,8 +91,15 @@ def _save(draw: Draw, path: Path, ground: str) -> None:
         draw(axes, look["colours"])
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(path, transparent=True, bbox_inches="tight", metadata={"Date": None, "Creator": None})
         pyplot.close(figure)
+
+
+def _numbered(here: Measured) -> Iterator[tuple[int, Arm]]:
+    """Arms to draw, each with the number that gives it its look: the same in every picture."""
+    for index, arm in enumerate(arm for arm in here.claim.arms if arm.group in DRAWN):
+        if here.runs(arm.name):
+            yield index, arm
 
 
 def _look(index: int, colours: tuple[str, ...]) -> dict[str, Any]:
@@ -107,7 +115,7 @@ def _look(index: int, colours: tuple[str, ...]) -> dict[str, Any]:
 
 def _size(axes: Axes, colours: tuple[str, ...], here: Measured) -> None:
     """Mean validation accuracy of each generation against its parameters, the ancestor first; controls are points."""
-    for index, arm in enumerate(arm for arm in here.arms() if arm.group in DRAWN):
+    for index, arm in _numbered(here):
         runs = list(here.runs(arm.name).values())
         points = [[run["ancestor"], *run["generations"]] if arm.kind == "evolve" else [run["chosen"]] for run in runs]
         steps = min(len(line) for line in points)
@@ -121,7 +129,7 @@ def _size(axes: Axes, colours: tuple[str, ...], here: Measured) -> None:
 
 
 def _shock(axes: Axes, colours: tuple[str, ...], here: Measured, bred: Iterable[str]) -> None:
-    for index, arm in enumerate(name for name in bred if here.generations(name) > 1):
+    for index, arm in ((index, arm.name) for index, arm in _numbered(here) if here.generations(arm.name) > 1):
         values = [list(here.generation(arm, n, "shock").values()) for n in range(1, here.generations(arm) + 1)]
         means = [statistics.mean(each) for each in values]
         span = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from . import opening, tables
-from .arms import CONTROLS, HEADLINE, PEER, QUESTION
+from .arms import CONTROLS, HEADLINE, PEER, QUESTION, REMEDIES
 from .places import RESULTS, ROOT, SHOWN
 from .reading import Measured
 from .register import CLAIMS
@@ -72,6 +72,7 @@ _HEADINGS = {
     HEADLINE: "Headline",
     QUESTION: "The first question: generations, stress, repair, or one cut",
     CONTROLS: "Controls",
+    REMEDIES: "Remedies that were tried",
     PEER: "Torch-Pruning",
 }
 
