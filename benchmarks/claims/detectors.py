@@ -12,7 +12,7 @@ _SMALL = {"classes": 10, "shape": [3, 32, 32]}
 YOLO_SPEED = Claim(
     "yolo-speed",
     "Full YOLOv2, size and speed",
-    "50.7 million parameters, 20 classes, 416 pixels; one synthesis, newborn weights, the network alone.",
+    "50.7 million parameters, 20 classes, 416 pixels; one synthesis, newborn weights, the network alone; timed by the work of its thread.",
     "none",
     {"architecture": "yolov2", **_DRAWN},
     (
@@ -27,7 +27,7 @@ YOLO_SPEED = Claim(
 ALEXNET_SPEED = Claim(
     "alexnet-speed",
     "AlexNet-small, size and speed",
-    "5.7 million parameters, 10 classes, 32 pixels; one synthesis, newborn weights.",
+    "5.7 million parameters, 10 classes, 32 pixels; one synthesis, newborn weights; timed by the work of its thread.",
     "none",
     {"architecture": "alexnet-small", **_DRAWN},
     (

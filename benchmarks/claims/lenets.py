@@ -57,8 +57,8 @@ FASHION = Claim(
 )
 
 # Small enough that every arm of the first question has many seeds in an hour, and a learning curve many points.
-RECOVERY = Claim(
-    "lenet-recovery",
+SMALL = Claim(
+    "lenet-small",
     "LeNet-5 on a part of Fashion-MNIST",
     "From 431,080 parameters to a hundredth in four generations, on 6,000 training images: the smallest setting.",
     "fashion-mnist",

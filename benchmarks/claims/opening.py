@@ -18,7 +18,7 @@ HOW = (
     "again, or goes on where it was cut off: what has a result is skipped.",
 )
 HISTORY = ()
-STUDIES = ("lenet-mnist", "lenet-fashion", "lenet-recovery", "alexnet-cifar", "resnet20-cifar", "yolo-bccd")
+STUDIES = ("lenet-mnist", "lenet-fashion", "lenet-small", "alexnet-cifar", "resnet20-cifar", "yolo-bccd")
 
 
 def summary(found: Mapping[str, Measured], rows: Sequence[Verdict]) -> str:

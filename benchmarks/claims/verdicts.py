@@ -45,7 +45,7 @@ def verdicts(found: Found) -> Iterator[Verdict]:
     yield _faster(
         found["yolo-speed"], "33x", "Full YOLOv2, 33x smaller: ONNX Runtime, one thread, 416 pixels", (5.5, 8)
     )
-    yield _recovery(found["lenet-recovery"])
+    yield _recovery(found["lenet-small"])
 
 
 def _unmeasured(claim: str, target: str, stretch: str, command: str) -> Verdict:
@@ -90,7 +90,7 @@ def _shock(found: Found) -> Verdict:
             late.append(least[-1])
             command = command or here.commands("evolved,waiting")
     if not least:
-        command = found["lenet-recovery"].commands("evolved,waiting")
+        command = found["lenet-small"].commands("evolved,waiting")
         return _unmeasured(claim, "+5 points", "+20 in late generations", command)
     status = MISSED if min(least) < 5 else STRETCH if min(late) >= 20 else TARGET
     titles = dict.fromkeys(title for title, _, _ in told)
