@@ -12,7 +12,8 @@ _SMALL = {"classes": 10, "shape": [3, 32, 32]}
 YOLO_SPEED = Claim(
     "yolo-speed",
     "Full YOLOv2, size and speed",
-    "50.7 million parameters, 20 classes, 416 pixels; one synthesis, newborn weights, the network alone; timed by the work of its thread.",
+    "50.7 million parameters, 20 classes, 416 pixels; one synthesis, newborn weights, the network alone; timed by the "
+    "work of its thread.",
     "none",
     {"architecture": "yolov2", **_DRAWN},
     (

@@ -24,7 +24,6 @@ SHOWN = {
     "fashion-mnist": "Fashion-MNIST (60,000 training images)",
     "cifar10-jpeg": "CIFAR-10 as JPEG (50,000 training images; recompressed, so not comparable with published figures)",
     "bccd-voc": "BCCD blood cells (364 images with boxes)",
-    "none": "no data",
 }
 
 

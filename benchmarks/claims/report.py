@@ -50,7 +50,7 @@ def _table(rows: Sequence[Verdict]) -> Iterator[str]:
 
 def _section(here: Measured, drawn: Sequence[tuple[str, str]], pictures: str) -> Iterator[str]:
     claim = here.claim
-    yield from (f"## {claim.title}", "", f"{claim.about} Data: {SHOWN[claim.data]}.", "")
+    yield from (f"## {claim.title}", "", f"{claim.about}{_data(claim.data)}", "")
     if not any(True for _ in here.arms()):
         yield from (f"Not measured yet: `python -m benchmarks.claims run {claim.name}`.", "")
         return
@@ -66,6 +66,10 @@ def _section(here: Measured, drawn: Sequence[tuple[str, str]], pictures: str) ->
     for file, said in drawn:
         yield from _picture(f"{pictures}/{file}", said)
     yield from (tables.made(here), "")
+
+
+def _data(name: str) -> str:
+    return f" Data: {SHOWN[name]}." if name in SHOWN else ""
 
 
 _HEADINGS = {

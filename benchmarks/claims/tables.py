@@ -129,7 +129,7 @@ def made(here: Measured) -> str:
     notes = sorted({f"{run['note'][0].upper()}{run['note'][1:]}. " for run in runs if run.get("note")})
     span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return (
-        f"{len(runs)} units, {span}; {', '.join(machines)}; torch {', '.join(torches)}, "
-        f"ONNX Runtime {', '.join(runtimes)}. Seconds are of a shared machine and good for orders of "
+        f"{len(runs)} {'unit' if len(runs) == 1 else 'units'}, {span}; {', '.join(machines)}; "
+        f"torch {', '.join(torches)}, ONNX Runtime {', '.join(runtimes)}. Seconds are of a shared machine and good for orders of "
         f"magnitude only. {''.join(notes)}Every file: `benchmarks/results/claims/{here.claim.name}/`."
     )
