@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.test import Client
 from django.utils import timezone
 
 from evolution_core.spec import RunSpec
 from webapp.datasets.models import Dataset
+from webapp.networks.inside_files import answers_name, index_name
 from webapp.networks.models import Network
 from webapp.runs.models import Run, RunEvent
 from webapp.teams.models import Membership, Team
 
 EMAIL, PASSWORD = "owner@example.org", "try-it-all-the-way"
 LAYERS = {"conv1": 96, "conv2": 256, "conv3": 384, "conv4": 384, "conv5": 256, "fc6": 1024, "fc7": 1024, "fc8": 10}
+QUESTIONS = 10_000
 SIBLINGS = 100  # offspring of a generation in the large run
 
 
@@ -34,6 +39,8 @@ def seed(networks: int, runs: int) -> dict[str, Any]:
         _make(networks, runs)
     large = Run.objects.get(name="Many networks")
     middle = large.networks.order_by("pk")[networks // 2]
+    if not middle.answers:
+        _answer(large, [large.networks.get(name="ancestor"), middle])
     return {
         "run": large.pk,
         "small": Run.objects.get(name="Run 1").pk,
@@ -53,6 +60,24 @@ def _make(networks: int, runs: int) -> None:
         _evolution(team, datasets[i % 12], f"Run {i}", 2, 4, seed=i, state=state, events=i == 1)
     generations = max(1, (networks - 1) // SIBLINGS)
     _evolution(team, datasets[0], "Many networks", generations, SIBLINGS, seed=7, state=Run.State.RUNNING, events=True)
+
+
+def _answer(run: Run, networks: list[Network]) -> None:
+    """What workers keep of classifiers: answers to as many images as they are ever asked about."""
+    draw = random.Random(5)
+    labels = [draw.randrange(24) for _ in range(QUESTIONS)]
+    index: dict[str, Any] = {"classes": [chr(65 + i) for i in range(24)], "images": QUESTIONS, "labels": labels}
+    index |= {"width": 32, "height": 32, "offsets": [2000 * i for i in range(QUESTIONS + 1)]}
+    _store(index_name(run.pk), index)
+    for network in networks:
+        said = [label if draw.random() < 0.9 else draw.randrange(24) for label in labels]
+        sure = [draw.randrange(300, 1000) for _ in labels]
+        network.answers = _store(answers_name(run.pk, network.name), {"classes": said, "sure": sure})
+        network.save()
+
+
+def _store(name: str, value: Any) -> str:
+    return default_storage.save(name, ContentFile(json.dumps(value, separators=(",", ":")).encode()))
 
 
 def _dataset(team: Team, name: str) -> Dataset:
