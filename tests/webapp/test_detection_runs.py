@@ -139,7 +139,15 @@ def test_the_lineage_file_names_its_figures_by_the_metric(client_of, vic, run):
 
 def test_a_networks_page_shows_every_measure_of_detection(client_of, vic, run):
     page = client_of(vic).get(f"/runs/{run.pk}/networks/1-1/").content.decode()
-    for words in ("mAP@.5 on validation", "mAP@.5:.95", "Precision", "Recall", "Class by class", "red", "white"):
+    for words in (
+        "mAP@.5 on validation",
+        "mAP@.5:.95",
+        "Precision",
+        "Recall",
+        "Which classes paid for the size",
+        "red",
+        "white",
+    ):
         assert words in page
     assert "71.00 %" in page  # of the class red
     assert "with decoding and suppression" in page

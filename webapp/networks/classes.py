@@ -82,11 +82,14 @@ def change_rows(questions: Questions, own: Answers, before: Answers | None) -> l
         rows.append(
             {"name": questions.classes[number], "images": seen, "own": right / seen, "ancestor": was, "points": points}
         )
-    rows.sort(key=lambda row: (row["points"] if row["points"] is not None else 0, row["own"]))
+    return who_paid_first(rows)
+
+
+def who_paid_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of {"own", "points"} in order of change, each with its "bar"."""
+    rows = sorted(rows, key=lambda row: (row["points"] if row["points"] is not None else 0, row["own"]))
     widest = max((abs(row["points"]) for row in rows if row["points"] is not None), default=0.0)
-    for row in rows:
-        row["bar"] = diverging(row["points"], widest)
-    return rows[:CLASSES]
+    return [row | {"bar": diverging(row["points"], widest)} for row in rows[:CLASSES]]
 
 
 def diverging(points: float | None, widest: float) -> dict[str, float] | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webapp.networks import downloads, snippets
-from webapp.networks.classes import classes_context
+from webapp.networks.classes import classes_context, who_paid_first
 from webapp.networks.downloads import Download
 from webapp.networks.inside import inside_context
 from webapp.networks.models import Network
@@ -181,7 +181,7 @@ def detection_figures(record: dict[str, Any], ancestor: dict[str, Any]) -> list[
 
 
 def class_rows(record: dict[str, Any], ancestor: dict[str, Any]) -> list[dict[str, Any]]:
-    """A detector's mAP@.5 by class, with the ancestor's beside it; [] for other networks."""
+    """A detector's mAP@.5 by class, with the ancestor's beside it, who paid most first; [] for other networks."""
     metrics, before = record.get("metrics") or {}, ancestor.get("metrics") or {}
     rows = []
     for key, own in metrics.items():
@@ -189,7 +189,7 @@ def class_rows(record: dict[str, Any], ancestor: dict[str, Any]) -> list[dict[st
             other = before.get(key)
             points = 100 * (own - other) if isinstance(other, (int, float)) else None
             rows.append({"name": key.removeprefix(_CLASS), "own": own, "ancestor": other, "points": points})
-    return rows[:200]
+    return who_paid_first(rows)
 
 
 def layer_rows(network: Network, ancestor: dict[str, Any]) -> list[dict[str, Any]]:
