@@ -29,8 +29,8 @@ class Outcome:
 
     key: str
     label: str
+    short: str  # where it heads a column
     kind: str
-    more_is_better: bool = True
 
     def words(self, value: float | None) -> str:
         if value is None:
@@ -41,13 +41,13 @@ class Outcome:
 OUTCOMES = {
     outcome.key: outcome
     for outcome in (
-        Outcome("smaller", "times smaller", "times"),
-        Outcome("points", "points of validation", "points"),
-        Outcome("test", "test accuracy", "percent"),
-        Outcome("fewer", "times fewer multiply-adds", "times"),
-        Outcome("faster", "times faster", "times"),
-        Outcome("parameters", "parameters", "count", more_is_better=False),
-        Outcome("minutes", "minutes taken", "rounded", more_is_better=False),
+        Outcome("smaller", "times smaller", "Smaller", "times"),
+        Outcome("points", "points of validation", "Points", "points"),
+        Outcome("test", "test accuracy", "Test", "percent"),
+        Outcome("fewer", "times fewer multiply-adds", "Fewer multiply-adds", "times"),
+        Outcome("faster", "times faster", "Faster", "times"),
+        Outcome("parameters", "parameters", "Parameters", "count"),
+        Outcome("minutes", "minutes taken", "Minutes", "rounded"),
     )
 }
 SEED = "seed"
@@ -95,14 +95,14 @@ class Row:
 
     @property
     def told(self) -> list[dict[str, str]]:
-        return [{"label": OUTCOMES[key].label, "words": OUTCOMES[key].words(self.outcomes.get(key))} for key in TABLE]
+        return [{"short": OUTCOMES[key].short, "words": OUTCOMES[key].words(self.outcomes.get(key))} for key in TABLE]
 
 
 @dataclass(frozen=True)
 class Summary:
     """One setting of everything but the seed: how many of its runs have come to an end, and what they came to."""
 
-    cells: list[str]
+    labelled: list[tuple[str, str]]  # (setting, value)
     runs: int
     finished: int
     told: list[dict[str, str]]
@@ -140,7 +140,7 @@ class GroupPage:
 
     @property
     def outcome_heads(self) -> list[str]:
-        return [OUTCOMES[key].label for key in TABLE]
+        return [OUTCOMES[key].short for key in TABLE]
 
     @property
     def ended(self) -> int:
@@ -173,7 +173,8 @@ class GroupPage:
         groups: dict[tuple[str, ...], list[Row]] = {}
         for row in self.rows:
             groups.setdefault(tuple(row.words[name] for name in settings), []).append(row)
-        return [_summary(list(cells), rows) for cells, rows in groups.items()]
+        heads = self.summary_heads
+        return [_summary(list(zip(heads, cells, strict=True)), rows) for cells, rows in groups.items()]
 
     @cached_property
     def whole(self) -> Summary | None:
@@ -271,13 +272,13 @@ def _ratio(before: float | None, after: float | None) -> float | None:
     return before / after if before and after else None
 
 
-def _summary(cells: list[str], rows: list[Row]) -> Summary:
+def _summary(labelled: list[tuple[str, str]], rows: list[Row]) -> Summary:
     told = []
     for key in TABLE:
         known = [value for row in rows if (value := row.outcomes.get(key)) is not None]
-        told.append({"label": OUTCOMES[key].label, "words": _mean_and_spread(OUTCOMES[key], known)})
+        told.append({"short": OUTCOMES[key].short, "words": _mean_and_spread(OUTCOMES[key], known)})
     finished = sum(row.run.state == Run.State.FINISHED for row in rows)
-    return Summary(cells, len(rows), finished, told)
+    return Summary(labelled, len(rows), finished, told)
 
 
 def _mean_and_spread(outcome: Outcome, values: list[float]) -> str:
@@ -289,7 +290,7 @@ def _mean_and_spread(outcome: Outcome, values: list[float]) -> str:
         return mean
     spread = statistics.stdev(values)
     spread = spread * 100 if outcome.kind == "percent" else spread
-    return f"{mean} ± {spread:.2g}"
+    return f"{mean} ± {spread:.1f}" if spread >= 0.05 else f"{mean} ± {spread:.2f}"
 
 
 def _inert(text: str) -> str:

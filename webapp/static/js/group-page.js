@@ -19,16 +19,17 @@ function draw() {
   const at = (index) => data.points[index];
   chart = new window.Chart(canvas, {
     type: "scatter",
-    data: { datasets: [{ data: data.points, backgroundColor: `${c.accent}b3`, borderColor: c.accent, borderWidth: 1.5, radius: 6, hoverRadius: 8 }] },
+    data: { datasets: [means(c, data), { data: data.points, backgroundColor: `${c.accent}b3`, borderColor: c.accent, borderWidth: 1.5, radius: 6, hoverRadius: 8 }] },
     options: {
       animation: false,
       layout: { padding: { right: 16, top: 8 } },
       scales: { x: scale(c, data.x), y: scale(c, data.y) },
-      onClick: (_event, [hit]) => { if (hit) location.href = `${canvas.dataset.run}${at(hit.index).run}/`; },
+      onClick: (_event, hits) => { const hit = hits.find((one) => one.datasetIndex === 1); if (hit) location.href = `${canvas.dataset.run}${at(hit.index).run}/`; },
       onHover: (_event, hits) => canvas.classList.toggle("over", hits.length > 0),
       plugins: {
         tooltip: {
           ...tooltip(c),
+          filter: (item) => item.datasetIndex === 1,
           callbacks: {
             title: ([item]) => at(item.dataIndex).name,
             label: (item) => [`${data.x.label}: ${at(item.dataIndex).xs}`, `${data.y.label}: ${at(item.dataIndex).ys}`],
@@ -37,6 +38,15 @@ function draw() {
       },
     },
   });
+}
+
+// A dash at the mean of the runs that share a setting; none where the axis is a figure that each run has for itself.
+function means(c, data) {
+  const groups = new Map();
+  if (!data.x.kind) for (const point of data.points) groups.set(point.x, [...(groups.get(point.x) ?? []), point.y]);
+  const several = [...groups].filter(([, values]) => values.length > 1);
+  const points = several.map(([x, values]) => ({ x, y: values.reduce((sum, value) => sum + value, 0) / values.length }));
+  return { data: points, pointStyle: "line", borderColor: c.ink, borderWidth: 2, radius: 18, hoverRadius: 18 };
 }
 
 // Names stand at whole places; figures are written as the page writes them.
@@ -54,9 +64,10 @@ draw();
 document.addEventListener("eustress:theme", draw);
 document.addEventListener("htmx:afterSwap", draw);
 
-// While runs are under way the page is asked for again; not while somebody chooses an axis or looks elsewhere.
+// While runs are under way the page is asked for again; not while somebody chooses an axis, ticks runs or looks
+// elsewhere.
 setInterval(() => {
   const group = document.getElementById("group");
-  const busy = document.hidden || group.querySelector("[data-axes]")?.contains(document.activeElement);
+  const busy = document.hidden || group.querySelector("[data-axes]")?.contains(document.activeElement) || group.querySelector(".tick input:checked");
   if (group.hasAttribute("hx-get") && !busy) window.htmx.trigger(group, "refresh");
 }, 5000);
