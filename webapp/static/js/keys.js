@@ -40,11 +40,11 @@ function act(key) {
   }
   if (key === "/") return search();
   if (key === "j" || key === "k") return step(key === "j" ? 1 : -1);
-  if (key === "o") return openSelected();
-  const element = /^[a-z]$/.test(key) && document.querySelector(`[data-key="${key}"]`);
-  if (!element) return false;
-  element.click();
-  return true;
+  if (!/^[a-z]$/.test(key)) return false;
+  // Of several the last: what is selected stands after what is chosen.
+  const element = [...document.querySelectorAll(`[data-key="${key}"]`)].filter((one) => one.offsetParent).at(-1);
+  element?.click();
+  return element != null;
 }
 
 // g, then a letter: only where the page's own navigation leads to as well.
@@ -75,15 +75,7 @@ function step(by) {
   const at = rows.findIndex((row) => row.getAttribute("aria-selected") === "true");
   const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by];
   if (!next) return true;
-  next.querySelector("td")?.click();
-  next.scrollIntoView({ block: "nearest" });
-  return true;
-}
-
-function openSelected() {
-  const link = document.querySelector('tr[data-network][aria-selected="true"] th a');
-  if (!link) return false;
-  link.click();
+  next.querySelector("a.picks")?.click();
   return true;
 }
 
@@ -94,7 +86,6 @@ function openHelp() {
   const offered = [...document.querySelectorAll("[data-key][data-key-help]")].map((element) => [element.dataset.key, element.dataset.keyHelp]);
   if (document.querySelector('input[type="search"]')) offered.unshift(["/", "search"]);
   if (document.querySelector("tr[data-network], a[data-step]")) offered.push(["j", "next network"], ["k", "previous network"]);
-  if (document.querySelector("tr[data-network]")) offered.push(["o", "open the selected network"]);
   const known = new Set();
   here.replaceChildren(...offered.filter(([key]) => !known.has(key) && known.add(key)).map(([key, words]) => line(key, words)));
   help.querySelector("[data-keys-none]").hidden = offered.length > 0;
@@ -123,6 +114,7 @@ help?.querySelector("[data-keys-on]").addEventListener("change", (event) => {
     // storage may be forbidden: then they stay on
   }
 });
+help?.addEventListener("close", () => help.contains(document.activeElement) && document.activeElement.blur());
 help?.addEventListener("keydown", (event) => {
   if (event.key === "?") help.close();
 });

@@ -1,0 +1,183 @@
+"""What scripts do around a run: the tab tells how far it is, keys lead about, the rule's form opens and chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.webapp.factories import make_evolution
+from webapp.networks.models import Network
+from webapp.runs.models import Run
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _rows_beside_a_loop() -> Iterator[None]:
+    """Playwright's event loop runs in this thread, where Django would refuse to make rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield
+
+
+@pytest.fixture
+def open_page(live_server: Any, chromium: Browser, client_of: Any, ada: Any) -> Iterator[Callable[..., Page]]:
+    """A page of a browser in which ada is signed in; fails at the end if a script of the page stumbled."""
+    session = client_of(ada).cookies["eustress_session"].value
+    contexts, stumbles = [], []
+
+    def make(path: str, **options: Any) -> Page:
+        context = chromium.new_context(
+            viewport={"width": 1280, "height": 900}, base_url=live_server.url, timezone_id="Asia/Tokyo", **options
+        )
+        context.add_cookies([{"name": "eustress_session", "value": session, "url": live_server.url}])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: stumbles.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert stumbles == []
+
+
+@pytest.fixture
+def evolution(team: Any) -> Run:
+    return make_evolution(team, files=False)
+
+
+@pytest.fixture
+def finished(team: Any) -> Run:
+    run = make_evolution(team, files=False, finished=True)
+    Run.objects.update(proposed=run.chosen)
+    return run
+
+
+def icon(page: Page) -> str:
+    return str(page.get_attribute("link[rel=icon]", "href"))
+
+
+def test_the_tab_tells_how_far_it_is_and_that_it_has_ended(open_page: Any, evolution: Run) -> None:
+    page = open_page(f"/runs/{evolution.pk}/")
+    expect(page).to_have_title(f"98 % {evolution.name} · Eustress")
+    assert icon(page).startswith("data:image/svg+xml,")
+    network = Network.objects.get(run=evolution, name="5-3")
+    Network.objects.filter(pk=network.pk).update(state="measured", validation_accuracy=0.9, progress=1, parameters=9)
+    Run.objects.filter(pk=evolution.pk).update(state="finished", chosen=network)
+    evolution.record("finished", chosen="5-3")
+    expect(page).to_have_title(f"✓ {evolution.name} · Eustress", timeout=15_000)
+    assert "mark" in icon(page)
+
+
+TELL = """window.told = [];
+window.Notification = class { static permission = "default";
+  static async requestPermission() { return (Notification.permission = "granted"); }
+  constructor(title, options) { window.told.push([title, options.body]); } };"""
+
+
+def test_a_notification_is_asked_for_by_a_click_and_comes_at_the_end(open_page: Any, evolution: Run) -> None:
+    page = open_page("/runs/")
+    page.add_init_script(TELL)
+    page.goto(f"/runs/{evolution.pk}/")
+    page.get_by_role("button", name="Tell me when it ends").click()
+    expect(page.get_by_role("button", name="You will be told")).to_have_attribute("aria-pressed", "true")
+    Network.objects.filter(run=evolution, name="5-3").update(state="cancelled")
+    Run.objects.filter(pk=evolution.pk).update(state="cancelled")
+    evolution.record("cancelled")
+    expect(page.locator("#run-status")).to_contain_text("Cancelled", timeout=15_000)
+    page.wait_for_function("window.told.length > 0")
+    title, body = page.evaluate("window.told[0]")
+    assert title == f"Cancelled: {evolution.name}"
+    assert "smaller" in body
+
+
+def test_keys_lead_about_and_never_fight_with_typing(open_page: Any, finished: Run) -> None:
+    page = open_page("/runs/")
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+    page.keyboard.type("g d?")
+    assert page.input_value("#q") == "g d?"
+    page.locator("#q").blur()
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    page.wait_for_url("**/datasets/")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("r")  # not while a dialog is open
+    assert page.url.endswith("/datasets/")
+    page.get_by_label("Single keys do this").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    page.wait_for_timeout(300)
+    assert page.url.endswith("/datasets/")
+    page.keyboard.press("?")  # the way back is never shut
+    page.get_by_label("Single keys do this").check()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("n")
+    page.wait_for_url("**/runs/new/")
+
+
+def test_keys_walk_the_networks_and_take_one_away(open_page: Any, finished: Run) -> None:
+    page = open_page(f"/runs/{finished.pk}/")
+    expect(page.locator("tr[data-network='5-3']")).to_be_visible()
+    page.keyboard.press("j")
+    expect(page.locator("tr[data-network='5-3']")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("j")
+    expect(page.locator("tr[data-network='5-2']")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("k")
+    expect(page.locator("tr[data-network='5-3']")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("o")
+    page.wait_for_url(f"**/runs/{finished.pk}/networks/5-3/")
+    page.go_back()
+    expect(page.locator("#run-card")).to_contain_text("5-3")
+    page.keyboard.press("d")  # of the selected network, not of the chosen one
+    page.wait_for_url(f"**/runs/{finished.pk}/networks/5-3/#take")
+    page.goto(f"/runs/{finished.pk}/")
+    page.keyboard.press("d")
+    page.wait_for_url(f"**/runs/{finished.pk}/networks/5-2/#take")
+
+
+def test_another_rule_is_chosen_and_the_curves_follow_the_selection(
+    open_page: Any, finished: Run, dispatched: Any
+) -> None:
+    page = open_page(f"/runs/{finished.pk}/?network=4-1")
+    expect(page.locator("#run-curves")).to_have_attribute("data-shown", "4-1")
+    page.click("summary:has-text('Change the rule')")
+    expect(page.locator("#rule-network")).to_be_hidden()
+    page.get_by_label("A network picked by hand").check()
+    expect(page.locator("#rule-network")).to_have_value("4-1")
+    expect(page.locator("#rule-value")).to_be_hidden()
+    page.get_by_role("button", name="Choose by it").click()
+    expect(page.locator("#run-answer")).to_contain_text("network 4-1")
+    expect(page.locator("#run-answer")).to_contain_text("being tested")
+    Network.objects.filter(run=finished, name="4-1").update(test_accuracy=0.9)
+    Run.objects.filter(pk=finished.pk).update(test_requested_at=None)
+    expect(page.locator("#run-answer")).to_contain_text("the best of several tests flatters", timeout=15_000)
+    page.evaluate("history.replaceState(null, '', '?network=3-1')")  # as a selection writes it
+    expect(page.locator("#run-curves")).to_have_attribute("data-shown", "3-1", timeout=5000)
+
+
+def test_without_scripts_a_run_can_be_read_and_its_rule_changed(open_page: Any, finished: Run, dispatched: Any) -> None:
+    page = open_page(f"/runs/{finished.pk}/", java_script_enabled=False)
+    expect(page.locator("#run-answer .line")).to_contain_text("network 5-2")
+    expect(page.locator("#run-curves")).to_be_visible()
+    page.click("summary:has-text('Change the rule')")
+    page.get_by_label("Most accurate").check()
+    page.get_by_role("button", name="Choose by it").click()
+    expect(page.locator("#run-answer")).to_contain_text("The most accurate offspring")
+
+
+def test_times_are_the_readers_own(open_page: Any, finished: Run) -> None:
+    page = open_page(f"/runs/{finished.pk}/log/")
+    first = page.locator(".events time").first
+    moment = first.get_attribute("datetime")
+    hour = page.evaluate("(at) => new Date(at).toLocaleTimeString([], {hour: '2-digit', hour12: false})", moment)
+    expect(first).to_contain_text(f"{hour[:2]}:")
