@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from evolution_core.architectures.region import ANCHORS, channels_for, region_of
 from evolution_core.spec import DataError
 
-from .. import pixels
+from .. import layouts, pixels
 from ..base import Data, Split, Task
 from ..photographs import Frames, draw_frames, framed_images, vary_colours
 from .anchors import find_anchors
@@ -119,11 +119,12 @@ def detections(
 def _maps(model: nn.Module, images: Tensor, data: Data, batch_size: int) -> Iterator[Tensor]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     modes = {module: module.training for module in model.modules()}
+    layout = layouts.layout_for(model, (images.shape[1], images.shape[2], images.shape[3]))
     model.eval()
     try:
         with torch.inference_mode():
             for batch in images.split(batch_size):
-                yield model(pixels.normalise(batch.to(device), data.mean, data.std))
+                yield model(pixels.normalise(batch.to(device), data.mean, data.std, layout))
     finally:
         for module, mode in modes.items():
             module.training = mode
