@@ -123,7 +123,7 @@ def begin(page: Page) -> None:
     """Only detectors are offered; sizes that they cannot take are refused."""
     expect(page.get_by_label("Tiny YOLOv2")).to_be_checked()
     expect(page.get_by_label("LeNet-5 (Caffe)")).to_be_hidden()
-    expect(page.locator("#id_augmentation_flip-shift")).to_be_checked()
+    expect(page.locator("#id_augmentation_photo")).to_be_checked()
     page.locator("#id_name").fill("Boxes, smaller")
     page.locator("#id_width").fill("0.05")
     page.locator("#id_input_size").fill("70")

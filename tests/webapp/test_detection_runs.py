@@ -18,6 +18,7 @@ from webapp.runs.estimate import training_images
 from webapp.runs.forms import RunForm, typed_spec
 from webapp.runs.models import BaseFile, Run
 from webapp.runs.presets import PRESETS
+from webapp.runs.suggestions import ENOUGH, suited
 
 pytestmark = pytest.mark.django_db
 
@@ -39,16 +40,17 @@ def test_the_form_begins_with_what_suits_boxes(client_of, eve, boxes):
     assert begun == {
         "architecture": "tiny-yolov2",
         "width": "0.25",
-        "epochs": "20",
+        "epochs": "280",  # 76 images to learn from: 20,000 are seen
         "batch_size": "16",
-        "augmentation": "flip-shift",
+        "augmentation": "photo",
     }
     page = answer.content.decode()
     assert 'data-task="detection"' in page
     assert "multiples of 32" in page
     for preset in PRESETS.values():
         told = next(p["values"] for p in answer.context["presets"] if p["preset"] is preset)
-        assert json.loads(told["detection"])["augmentation"] == "flip-shift"
+        assert json.loads(told["detection"])["augmentation"] == "photo"
+        assert json.loads(told["detection"])["optimizer"] == "adamw"
         assert json.loads(told["classification"])["augmentation"] == "none"
 
 
@@ -90,6 +92,22 @@ def test_one_epoch_passes_over_images_not_boxes(boxes):
     assert training_images(spec, boxes) == round(85 * 0.9)  # 15 of 100 images are carved off for the test
     boxes.report["classes"][0] |= {"train": 600, "test": 200, "validation": 0}
     assert training_images(spec, boxes) == round(80 * 0.9)
+
+
+def test_photographs_held_back_by_the_data_themselves_are_not_held_back_twice(boxes):
+    boxes.report["classes"][0] |= {"train": 500, "test": 200, "validation": 300}
+    assert training_images(RunSpec(), boxes) == round(100 * 700 / 1200)
+    assert training_images(RunSpec(limit=50), boxes) == round(50 * 0.7)
+
+
+def test_many_photographs_with_boxes_keep_the_presets_epochs(boxes):
+    boxes.report["images"] = 20_000
+    spec = suited(PRESETS["balanced"].spec_for("detection"), boxes)
+    assert (spec.epochs, spec.augmentation) == (20, "flip-shift")
+    boxes.report["images"] = 300
+    quick, usual = (suited(PRESETS[name].spec_for("detection"), boxes) for name in ("quick", "balanced"))
+    assert usual.epochs * training_images(usual, boxes) >= ENOUGH
+    assert quick.epochs < usual.epochs / 3
 
 
 DARKNET = struct.pack("<iiiQ", 0, 2, 0, 0) + struct.pack("<8f", *range(8))

@@ -90,17 +90,19 @@ def training_images(spec: RunSpec, dataset: Dataset | None) -> int:
     """How many images one epoch passes over."""
     if dataset is None:
         return 0
-    classes = (dataset.report or {}).get("classes") or []
-    train = sum(int(c.get("train") or 0) for c in classes)
-    test = sum(int(c.get("test") or 0) for c in classes)
+    report = dataset.report or {}
+    train, validation, test = (sum(int(c.get(part) or 0) for c in report.get("classes") or []) for part in _PARTS)
+    counted = train + validation + test
     if not test:
         train = round(train * (1 - _TEST_SHARE))
-    if dataset.task == "detection" and train + test:  # boxes were counted: images are shared out alike
-        images = int((dataset.report or {}).get("images") or 0)
-        train = round(images * train / sum(sum(int(c.get(p) or 0) for p in _PARTS) for c in classes))
+    if dataset.task == "detection" and counted:  # boxes were counted: images are shared out alike
+        images = int(report.get("images") or 0)
+        train, validation = round(images * train / counted), round(images * validation / counted)
+    held_back = validation / (train + validation) if validation else spec.validation_share
+    both = train + validation
     if spec.limit is not None:
-        train = min(train, spec.limit)
-    return round(train * (1 - spec.validation_share))
+        both = min(both, spec.limit)
+    return round(both * (1 - held_back))
 
 
 def _like(spec: RunSpec, dataset: Dataset | None, team: Team | None) -> Run | None:
