@@ -42,6 +42,7 @@ SETTINGS: dict[str, Any] = {
     "offspring": 1,
     "target": "6x",
     "resource": "parameters",
+    "minimum-clusters": 2,
     "max-drop": 3,
 }
 USEFUL, SMALLER, POINTS = 0.75, 5.0, 3.0

@@ -321,6 +321,7 @@ def test_average_precision_agrees_with_its_definition(seed: int) -> None:
     each = [plain_average_precision(found, truths, label, 0.5) for label in range(3)]
     for name, value in zip(names, each, strict=True):
         assert measured[f"map50/{name}"] == pytest.approx(value, abs=2e-3)
+    assert measured["map"] == pytest.approx(sum(measured[f"map/{name}"] for name in names) / 3)
     assert measured["map50"] == pytest.approx(sum(each) / 3, abs=2e-3)
     levels = [
         np.mean([plain_average_precision(found, truths, k, t) for k in range(3)]) for t in np.arange(0.5, 1, 0.05)
@@ -349,6 +350,10 @@ def test_precision_and_recall_count_each_truth_once() -> None:
     corners = to_corners(truth[:, 1:])
     found = Detections(corners[[0, 0, 1]], torch.tensor([0.9, 0.8, 0.7]), torch.tensor([0, 0, 0]))
     assert precision_and_recall([found], [truth]) == {"precision": pytest.approx(1 / 3), "recall": 0.5}
+    each = precision_and_recall([found], [truth], ("a", "b", "never"))
+    assert (each["precision/a"], each["recall/a"], each["boxes/a"]) == (pytest.approx(1 / 3), 1.0, 1)
+    assert (each["precision/b"], each["recall/b"], each["boxes/b"]) == (0.0, 0.0, 1)
+    assert not any(key.endswith("/never") for key in each)
     faint = Detections(corners, torch.tensor([0.2, 0.1]), torch.tensor([0, 1]))
     assert precision_and_recall([faint], [truth]) == {"precision": 0.0, "recall": 0.0}
 

@@ -181,14 +181,16 @@ def detection_figures(record: dict[str, Any], ancestor: dict[str, Any]) -> list[
 
 
 def class_rows(record: dict[str, Any], ancestor: dict[str, Any]) -> list[dict[str, Any]]:
-    """A detector's mAP@.5 by class, with the ancestor's beside it, who paid most first; [] for other networks."""
+    """A detector's mAP@.5 by class on validation, with the ancestor's beside it and what else is known of each, who
+    paid most first; [] for other networks."""
     metrics, before = record.get("metrics") or {}, ancestor.get("metrics") or {}
     rows = []
     for key, own in metrics.items():
         if key.startswith(_CLASS) and isinstance(own, (int, float)):
-            other = before.get(key)
+            name, other = key.removeprefix(_CLASS), before.get(key)
             points = 100 * (own - other) if isinstance(other, (int, float)) else None
-            rows.append({"name": key.removeprefix(_CLASS), "own": own, "ancestor": other, "points": points})
+            more = {measure: metrics.get(f"{measure}/{name}") for measure in ("map", "precision", "recall", "boxes")}
+            rows.append({"name": name, "own": own, "ancestor": other, "points": points, **more})
     return who_paid_first(rows)
 
 

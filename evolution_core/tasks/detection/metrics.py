@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,7 +22,8 @@ HIT = 0.5  # overlap that counts as found
 def average_precision(
     found: Sequence[Detections], truths: Sequence[Tensor], classes: Sequence[str]
 ) -> dict[str, float]:
-    """`map50`, `map` (mean over overlaps .5 to .95) and `map50/CLASS`, all in 0..1, with COCO's 101 recall points.
+    """`map50`, `map` (mean over overlaps .5 to .95), and both for each class as `map50/CLASS`, `map/CLASS`: all in
+    0..1, with COCO's 101 recall points.
 
     found[i] and truths[i] ([n, 5] class, centre x, y, width, height) are of one image. Classes without a truth
     are left out of the means; with no truth at all everything is 0.
@@ -31,7 +33,7 @@ def average_precision(
         return result
     truth_rows, found_rows = _truth_rows(truths), _found_rows(found)
     if not found_rows:
-        return result | {f"map50/{name}": 0.0 for name in _present(truths, classes)}
+        return result | {f"{key}/{name}": 0.0 for key in result for name in _present(truths, classes)}
     dataset = {
         "info": {},
         "images": [{"id": index + 1, "width": SCALE, "height": SCALE} for index in range(len(truths))],
@@ -46,9 +48,10 @@ def average_precision(
     precision = np.asarray(evaluation.eval["precision"])  # overlaps, recalls, classes, areas, most detections
     whole = precision[:, :, :, 0, -1]
     for index, name in enumerate(classes):
-        own = whole[0, :, index]
+        own = whole[:, :, index]
         if (own > -1).any():
-            result[f"map50/{name}"] = float(own[own > -1].mean())
+            result[f"map50/{name}"] = float(own[0][own[0] > -1].mean())
+            result[f"map/{name}"] = float(own[own > -1].mean())
     used = whole > -1
     result["map50"] = float(whole[0][used[0]].mean()) if used[0].any() else 0.0
     result["map"] = float(whole[used].mean()) if used.any() else 0.0
@@ -92,26 +95,42 @@ def _found_rows(found: Sequence[Detections]) -> list[dict]:
     return rows
 
 
-def precision_and_recall(found: Sequence[Detections], truths: Sequence[Tensor]) -> dict[str, float]:
+def precision_and_recall(
+    found: Sequence[Detections], truths: Sequence[Tensor], classes: Sequence[str] = ()
+) -> dict[str, float]:
     """`precision` and `recall` of detections surer than .25: one hits the truth of its class that it overlaps most,
-    by at least .5, if no surer one did before. Without detections precision is 0, without truths recall."""
-    hits = said = there = 0
+    by at least .5, if no surer one did before. Without detections precision is 0, without truths recall. For the
+    `classes` named that have truths the same as `precision/CLASS` and `recall/CLASS`, and how many these are as
+    `boxes/CLASS`.
+    """
+    hit, said, there = Counter[int](), Counter[int](), Counter[int]()
     for part, truth in zip(found, truths, strict=True):
-        sure = part.above(SURE)
-        said += len(sure)
-        there += len(truth)
-        hits += _hits(sure, truth)
-    return {"precision": hits / said if said else 0.0, "recall": hits / there if there else 0.0}
+        sure, labels = part.above(SURE), truth[:, 0].long().tolist()
+        said.update(sure.classes.tolist())
+        there.update(labels)
+        hit.update(labels[row] for row in _hits(sure, truth))
+    result = {"precision": _share(hit.total(), said.total()), "recall": _share(hit.total(), there.total())}
+    for label, name in enumerate(classes):
+        if there[label]:
+            result[f"precision/{name}"] = _share(hit[label], said[label])
+            result[f"recall/{name}"] = _share(hit[label], there[label])
+            result[f"boxes/{name}"] = there[label]
+    return result
 
 
-def _hits(sure: Detections, truth: Tensor) -> int:
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _hits(sure: Detections, truth: Tensor) -> set[int]:
+    """The truths that are hit."""
+    taken: set[int] = set()
     if len(sure) == 0 or len(truth) == 0:
-        return 0
+        return taken
     overlaps = iou_matrix(sure.corners, to_corners(truth[:, 1:5]))
     overlaps[sure.classes[:, None] != truth[None, :, 0].long()] = 0.0
-    taken: set[int] = set()
-    for row in overlaps:  # the surest first
-        free = [place for place in range(len(truth)) if place not in taken and float(row[place]) >= HIT]
+    for row in overlaps.tolist():  # the surest first
+        free = [place for place in range(len(truth)) if place not in taken and row[place] >= HIT]
         if free:
-            taken.add(max(free, key=lambda place: float(row[place])))
-    return len(taken)
+            taken.add(max(free, key=lambda place: row[place]))
+    return taken

@@ -63,13 +63,14 @@ class Detection(Task):
     def evaluate(
         self, model: nn.Module, split: Split, data: Data, *, limit: int | None = None, batch_size: int = 64
     ) -> dict[str, float]:
-        """`map50`, `map`, `map50/CLASS`, `precision`, `recall`. Raises DataError on an empty split."""
+        """`map50`, `map`, `precision`, `recall`, each also as NAME/CLASS, and `boxes/CLASS`. Raises DataError on an
+        empty split."""
         count = min(len(split), limit or len(split))
         if count == 0:
             raise DataError("there are no images to measure detections on")
         found = detections(model, split.images[:count], data, threshold=FAINT, batch_size=batch_size)
         truths = list(split.targets[:count])
-        return average_precision(found, truths, data.classes) | precision_and_recall(found, truths)
+        return average_precision(found, truths, data.classes) | precision_and_recall(found, truths, data.classes)
 
     def deployed(self, model: nn.Module, network: Any) -> bytes | None:
         """The form with decoding and suppression inside. Raises NetworkError when nothing can export it."""
