@@ -27,9 +27,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SETTINGS: dict[str, Any] = {
     "architecture": "yolov2",
     "width": 0.25,
-    "input": 256,
-    "progressive-size": 192,  # half of each training on smaller images
-    "progressive-share": 0.5,
+    "input": 416,
+    "progressive-size": 256,  # six tenths of each training on smaller images
+    "progressive-share": 0.6,
     "augmentation": "photo",
     "optimizer": "adamw",
     "learning-rate": 0.003,
@@ -42,7 +42,6 @@ SETTINGS: dict[str, Any] = {
     "offspring": 1,
     "target": "6x",
     "resource": "parameters",
-    "minimum-clusters": 2,
     "max-drop": 3,
 }
 USEFUL, SMALLER, POINTS = 0.75, 5.0, 3.0

@@ -450,7 +450,7 @@ def test_the_task_speaks_the_engines_language() -> None:
     assert torch.equal(anchors, find_anchors(torch.cat(truths)[:, 3:], ANCHORS, 7))
     measured = task.evaluate(model, data.validation, data, limit=4)
     assert {"map50", "map", "precision", "recall"} <= measured.keys()
-    assert all(0.0 <= value <= 1.0 for value in measured.values())
+    assert all(0.0 <= value <= 1.0 for name, value in measured.items() if not name.startswith("boxes/"))
     assert model.training
     batch = task.batch(data.train.targets, torch.tensor([4, 1]))
     assert [torch.equal(a, b) for a, b in zip(batch, (truths[4], truths[1]), strict=True)] == [True, True]

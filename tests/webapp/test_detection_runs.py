@@ -140,7 +140,7 @@ def run(boxes: Dataset) -> Run:
 def test_a_runs_page_says_map_everywhere(client_of, vic, run):
     page = client_of(vic).get(f"/runs/{run.pk}/").content.decode()
     assert ">mAP@.5" in page  # the table's heading and the lineage's switch
-    assert "62.0 % mAP@.5 on unseen images" in page
+    assert "62.0 % mAP@.5 on images that no network had seen" in page
     assert "1-1 is measured: 64.0 % mAP@.5" in page
     words = re.sub(r"<[^>]*>", " ", page.split("<main")[1])
     assert "accura" not in words.lower()
