@@ -130,6 +130,6 @@ def made(here: Measured) -> str:
     span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return (
         f"{len(runs)} {'unit' if len(runs) == 1 else 'units'}, {span}; {', '.join(machines)}; "
-        f"torch {', '.join(torches)}, ONNX Runtime {', '.join(runtimes)}. Seconds are of a shared machine and good for orders of "
-        f"magnitude only. {''.join(notes)}Every file: `benchmarks/results/claims/{here.claim.name}/`."
+        f"torch {', '.join(torches)}, ONNX Runtime {', '.join(runtimes)}. Seconds are of a shared machine and good for "
+        f"orders of magnitude only. {''.join(notes)}Every file: `benchmarks/results/claims/{here.claim.name}/`."
     )

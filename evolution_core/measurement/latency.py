@@ -44,7 +44,8 @@ def latency_ms(
     bursts (of a burst's mean time); rounds end early, but not before five, after `seconds` in all.
     The input is `image` (float32 [1, C, H, W]) or zeros: only what follows a network, such as the suppression of
     boxes, takes longer on one image than on another. `clock` gives seconds, those on the wall by default:
-    `time.thread_time` counts the work alone, which one thread does, and so is fair on a machine that others use. Raises NetworkError when a file cannot be run.
+    `time.thread_time` counts the work alone, which one thread does, and so is fair on a machine that others use.
+    Raises NetworkError when a file cannot be run.
     """
     clock = clock or time.perf_counter
     runs = {name: _runner(network, image) for name, network in networks.items()}

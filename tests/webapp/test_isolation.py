@@ -57,8 +57,12 @@ GUARDED = [route for route in ALL if route.name not in PUBLIC and not route.path
 
 
 @pytest.fixture
-def world(team, ada, settings):
-    """One of everything, owned by the Pyramid team."""
+def world(team, ada):
+    return one_of_everything(team, ada)
+
+
+def one_of_everything(team: Any, ada: Any) -> dict[str, Any]:
+    """What there can be, owned by the Pyramid team; `join` is the invitation's token."""
     run = make_evolution(team)
     Run.objects.filter(pk=run.pk).update(created_by=ada)
     base = make_base(team)
@@ -67,7 +71,7 @@ def world(team, ada, settings):
     group = RunGroup.objects.create(team=team, name="Pyramid trials", axes=["seed"])
     template = RunTemplate.objects.create(team=team, name="Pyramid ways", spec=run.spec)
     dry_run = DryRun.objects.create(team=team, dataset=run.dataset, spec=run.spec)
-    invitation, _ = Invitation.issue(team=team, email="new@example.org")
+    invitation, token = Invitation.issue(team=team, email="new@example.org")
     upload = Upload.begin(team=team, user=ada, name="half.zip", size=10)
     return {
         "run": run,
@@ -75,6 +79,7 @@ def world(team, ada, settings):
         "view": view,
         "link": link,
         "invitation": invitation,
+        "join": token,
         "member": team.memberships.get(user=ada),
         "upload": upload,
         "group": group,

@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client, RequestFactory
 
-from tests.webapp.factories import make_base, make_evolution
-from tests.webapp.test_isolation import ALL, address
+from tests.webapp.test_isolation import ALL, address, one_of_everything
 from webapp.body_limit import SMALL, BodyLimit
-from webapp.sharing.models import ShareLink
-from webapp.teams.models import Invitation
 from webapp.teams.owner import sign_in_link
-from webapp.uploads.models import Upload
 
 PASSWORD = "correct-horse-battery"
 
@@ -53,18 +49,7 @@ def inline(page: str) -> list[str]:
 
 @pytest.fixture
 def world(team, ada):
-    run = make_evolution(team)
-    invitation, token = Invitation.issue(team=team, email="new@example.org")
-    link = ShareLink.objects.create(run=run, created_by=ada)
-    return {
-        "run": run,
-        "base": make_base(team),
-        "link": link,
-        "invitation": invitation,
-        "join": token,
-        "upload": Upload.begin(team=team, user=ada, name="half.zip", size=10),
-        "member": team.memberships.get(user=ada),
-    }
+    return one_of_everything(team, ada)
 
 
 def pages(client: Any, world: dict[str, Any]) -> list[tuple[str, Any]]:

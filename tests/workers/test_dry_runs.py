@@ -34,6 +34,7 @@ SMALL = {
     "width_multiple": 1,
     "epochs": 1,
     "repair_images": 16,
+    "minimum_clusters": 1,
 }
 
 

@@ -53,7 +53,22 @@ export class Plot {
     const narrow = width < 420;
     this.area = { left: narrow ? 46 : 54, top: 12, right: width - 14, bottom: height - 30 };
     this.axes(narrow);
+    const wanted = this.widestLabel() + 10;
+    if (wanted > this.area.left) {
+      this.area.left = wanted;
+      this.axes(narrow);
+    }
     this.place();
+  }
+
+  widestLabel() {
+    const ctx = this.base.getContext("2d");
+    ctx.font = `${FONT}px ${this.explorer.font}`;
+    return Math.ceil(Math.max(0, ...this.yTicks().map((value) => ctx.measureText(this.yLabel(value)).width)));
+  }
+
+  yTicks() {
+    return this.y.ticks(Math.max(3, Math.floor((this.area.bottom - this.area.top) / 48)));
   }
 
   paint(ctx) {
@@ -81,7 +96,7 @@ export class Plot {
     ctx.textBaseline = "middle";
     ctx.textAlign = "right";
     ctx.beginPath();
-    for (const value of this.y.ticks(Math.max(3, Math.floor((bottom - this.area.top) / 48)))) {
+    for (const value of this.yTicks()) {
       const at = Math.round(this.y.pixel(value)) + 0.5;
       ctx.moveTo(left, at);
       ctx.lineTo(right, at);
