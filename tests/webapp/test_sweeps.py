@@ -245,6 +245,12 @@ def test_settings_without_numbers_have_places_by_name(team: Any, dataset: Any, d
     assert [point["x"] for point in chart["points"]] == [0, 1]
 
 
+def test_shares_and_targets_share_no_axis_of_numbers(team: Any, dataset: Any, dispatched: Any) -> None:
+    sweep = read_sweep(rows(("environment", "0.5, 40x")), RunSpec())
+    page = page_of(start_sweep(sweep, team=team, dataset=dataset, name="Mixed", user=None))
+    assert json.loads(page.chart)["x"]["names"] == ["0.5", "40×"]
+
+
 def test_the_live_part_waits_only_while_something_is_under_way(client_of: Any, vic: Any, group: RunGroup) -> None:
     address = reverse("runs:group_live", args=[group.pk])
     page = client_of(vic).get(address, {"y": "test"}).content.decode()

@@ -49,9 +49,10 @@ def what_is_left(spec: RunSpec) -> str:
     if spec.encoding == "synapse":
         return ""
     if environment.name == "target":
-        times = environment.parameters["times"]
-        each = (1 / times) ** (1 / generations)
-        return f"Each generation keeps about {each:.0%} of the {resource}, to end {times:g} times smaller."
+        times, by = environment.parameters["times"], math.ceil(environment.parameters.get("by", 0))
+        each = times ** (-1 / (by or generations))
+        until = f" until generation {by}" if by and by < generations else ""
+        return f"Each generation keeps about {each:.0%} of the {resource}{until}, to end {times:g} times smaller."
     if environment.name == "scheduled":
         factors = [*environment.factors, *[environment.factors[-1]] * generations][:generations]
         share = math.prod(factors)

@@ -205,7 +205,8 @@ class GroupPage:
         if name in OUTCOMES:
             return _Axis(OUTCOMES[name].label, name, ())
         words = list(dict.fromkeys(row.words[name] for row in self.rows))
-        numeric = all(number_of(row.values.get(name)) is not None for row in self.rows)
+        kinds = {getattr(row.values.get(name), "name", "") for row in self.rows}  # a share and 40× share no axis
+        numeric = len(kinds) == 1 and all(number_of(row.values.get(name)) is not None for row in self.rows)
         return _Axis(label_of(name).lower(), name, () if numeric else tuple(words))
 
     # -- to take away

@@ -38,7 +38,7 @@ def differing(spec: RunSpec, names: Iterable[str]) -> list[str]:
 def number_of(value: Any) -> float | None:
     """The value as a number for an axis, where it is one: an environment by its share, or by how many times smaller."""
     if isinstance(value, Environment) and value.name in ("constant", "target"):
-        return float(next(iter(value.parameters.values())))
+        return float(value.parameters["factor" if value.name == "constant" else "times"])
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     return None
@@ -46,7 +46,8 @@ def number_of(value: Any) -> float | None:
 
 def _short_environment(environment: Environment) -> str:
     if environment.name == "target":
-        return f"{environment.parameters['times']:g}×"
+        by = environment.parameters.get("by")
+        return f"{environment.parameters['times']:g}×" + (f" by generation {by:g}" if by else "")
     if environment.name == "scheduled":
         return ", ".join(f"{factor:g}" for factor in environment.factors)
     factor = environment.parameters.get("factor", 1)
