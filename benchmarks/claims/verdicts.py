@@ -38,7 +38,7 @@ def verdicts(found: Found) -> Iterator[Verdict]:
     yield _smaller(found["resnet20-cifar"], "ResNet-20, the same data: multiply-adds, no loss", (2.6, 4), drop=0.0,
                    size="times_fewer_macs")  # fmt: skip
     yield _shock(found)
-    for name in ("lenet-mnist", "lenet-fashion"):
+    for name in ("lenet-mnist", "lenet-fashion", "lenet-small"):
         yield _peer(found[name])
     yield _faster(found["alexnet-speed"], "40x", "AlexNet-small, 40x smaller: ONNX Runtime, one thread", (8, 15))
     yield _smaller(found["yolo-bccd"], "YOLOv2 by width, BCCD: at most 2 points of mAP50", (33, 50), drop=2.0)
