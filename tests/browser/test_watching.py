@@ -96,6 +96,11 @@ def test_a_notification_is_asked_for_by_a_click_and_comes_at_the_end(open_page: 
     assert "smaller" in body
 
 
+def leave_help(page: Page) -> None:
+    page.keyboard.press("Escape")
+    page.wait_for_function("!document.querySelector('dialog[open]') && !document.activeElement.closest('dialog')")
+
+
 def test_keys_lead_about_and_never_fight_with_typing(open_page: Any, finished: Run) -> None:
     page = open_page("/runs/")
     page.keyboard.press("/")
@@ -112,14 +117,14 @@ def test_keys_lead_about_and_never_fight_with_typing(open_page: Any, finished: R
     page.keyboard.press("r")  # not while a dialog is open
     assert page.url.endswith("/datasets/")
     page.get_by_label("Single keys do this").uncheck()
-    page.keyboard.press("Escape")
+    leave_help(page)
     page.keyboard.press("g")
     page.keyboard.press("r")
     page.wait_for_timeout(300)
     assert page.url.endswith("/datasets/")
     page.keyboard.press("?")  # the way back is never shut
     page.get_by_label("Single keys do this").check()
-    page.keyboard.press("Escape")
+    leave_help(page)
     page.keyboard.press("g")
     page.keyboard.press("n")
     page.wait_for_url("**/runs/new/")

@@ -27,7 +27,8 @@ SPEC: dict[str, Any] = {
     "width": 0.5,
     "generations": 2,
     "offspring": 2,
-    "epochs": 16,
+    "epochs": 24,
+    "ancestor_epochs": 120,  # long enough for another process to start and write to its row meanwhile
     "environment": 0.7,
     "gestation": 0.5,
     "batch_size": 16,
