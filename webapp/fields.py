@@ -20,3 +20,11 @@ class OrderedJSONField(models.JSONField):
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         # Django stops psycopg from reading `jsonb`, so as to do so itself; `json` has been read already.
         return value if connection.vendor == "postgresql" else super().from_db_value(value, expression, connection)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        adapted = super().get_db_prep_value(value, connection, prepared)
+        if connection.vendor != "postgresql" or not hasattr(adapted, "obj"):
+            return adapted
+        from psycopg.types.json import Json
+
+        return Json(adapted.obj)  # as `jsonb`, Django's way, it would lose its order on the way

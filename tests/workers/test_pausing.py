@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from evolution_core.spec import RunSpec
@@ -166,16 +167,17 @@ def finish(run: Run, measure: Measure, **tests: float) -> Run:
     from workers import orchestrator
 
     evolve(run, measure)
-    locked = lock(run.pk)
-    assert locked is not None
-    assert locked.chosen is not None
-    tested = {
-        name: NetworkRecord.from_json(networks(run)[name].record).replace(
-            test_accuracy=0.875, test_metrics={"accuracy": 0.875}
-        )
-        for name in ("ancestor", locked.chosen.name)
-    }
-    orchestrator.finish(locked, tested)
+    with transaction.atomic():
+        locked = lock(run.pk)
+        assert locked is not None
+        assert locked.chosen is not None
+        tested = {
+            name: NetworkRecord.from_json(networks(run)[name].record).replace(
+                test_accuracy=0.875, test_metrics={"accuracy": 0.875}
+            )
+            for name in ("ancestor", locked.chosen.name)
+        }
+        orchestrator.finish(locked, tested)
     run.refresh_from_db()
     return run
 
