@@ -132,10 +132,27 @@ def test_a_chart_is_kept_as_a_drawing(open_page: Any, evolution: Run) -> None:
         page.click("[data-keeps=svg][data-plot=lineage]")
     assert kept.value.suggested_filename == f"lineage-{evolution.pk}.svg"
     drawing = kept.value.path().read_text()
-    root = ElementTree.fromstring(drawing)
-    texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
+    texts = {element.text for element in ElementTree.fromstring(drawing).iter("{http://www.w3.org/2000/svg}text")}
     assert {"ancestor", "5-2"} <= texts
     assert "NaN" not in drawing
+
+
+@pytest.mark.parametrize("chart", ["shock", "progress"])
+def test_smaller_charts_are_kept_too(open_page: Any, evolution: Run, chart: str) -> None:
+    page = open_page(f"/runs/{evolution.pk}/")
+    wait_for_charts(page)
+    for kind in ("svg", "png"):
+        page.click(f".panel:has(#{chart}-chart) .keeps summary")
+        with page.expect_download() as kept:
+            page.click(f"[data-keeps={kind}][data-plot={chart}]")
+        content = kept.value.path().read_bytes()
+        page.click(f".panel:has(#{chart}-chart) .keeps summary")
+        if kind == "png":
+            assert content.startswith(b"\x89PNG")
+            continue
+        shapes = list(ElementTree.fromstring(content).iter("{http://www.w3.org/2000/svg}path"))
+        assert len(shapes) > 8
+        assert b"NaN" not in content
 
 
 def test_the_lineage_can_be_walked_by_keyboard_and_opens_a_network(open_page: Any, evolution: Run) -> None:

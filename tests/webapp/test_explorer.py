@@ -159,6 +159,14 @@ def test_the_generations_can_be_kept(client_of: Any, ada: Any, finished: Run) ->
     assert client_of(ada).get(f"/runs/{finished.pk}/generations.csv").content.decode().count("\n") == 7
 
 
+def test_the_generations_stand_on_the_page_without_scripts(client_of: Any, ada: Any, finished: Run) -> None:
+    response = client_of(ada).get(f"/runs/{finished.pk}/", {"cost": "macs"})
+    plain = client_of(ada).get(f"/runs/{finished.pk}/generations.json").json()
+    shown = response.context["generations"]
+    assert [row["hypervolume"] for row in shown] == [row["hypervolume_macs"] for row in plain]
+    assert f'<td class="num">{plain[-1]["hypervolume_macs"]:.3f}</td>' in response.content.decode()
+
+
 # --- rules that land on one network ----------------------------------------------------------------------------
 
 

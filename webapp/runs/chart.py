@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from webapp.networks.models import Network
@@ -35,7 +36,7 @@ def chart_data(
     drop = lineage.max_drop if drop is None else drop
     index = {network.name: i for i, network in enumerate(lineage.networks)}
     leading = lineage.leading
-    fronts, volumes = _fronts(run, lineage, index)
+    best, volumes = fronts(run, lineage, index)
     rows = _rows(run, lineage, after)
     return {
         "metric": metric_label(run),
@@ -51,7 +52,7 @@ def chart_data(
         "rows": rows,
         "columns": _columns([lineage.networks[i] for i in rows], index),
         "path": sorted(index[name] for name in lineage.path(leading.name if leading else None)),
-        "fronts": fronts,
+        "fronts": best,
         "hypervolumes": volumes,
         "generations": _generations(lineage),
     }
@@ -80,24 +81,26 @@ def _columns(networks: list[Snapshot], index: dict[str, int]) -> dict[str, list[
     return columns
 
 
-def _fronts(run: Run, lineage: Lineage, index: dict[str, int]) -> tuple[dict[str, list[int]], dict[str, list[float]]]:
+def fronts(
+    run: Run, lineage: Lineage, index: dict[str, int], costs: Iterable[str] = COSTS
+) -> tuple[dict[str, list[int]], dict[str, list[float]]]:
     """For each cost: measured networks that no other beats on it and on accuracy, cheapest first; and the
     hypervolume after each generation."""
     chance = _chance(run)
     generations: list[list[Snapshot]] = [[] for _ in range(max(lineage.generations, default=-1) + 1)]
     for network in lineage.measured:
         generations[network.generation].append(network)
-    fronts, volumes = {}, {}
-    for cost in COSTS:
+    best, volumes = {}, {}
+    for cost in costs:
         field = MEASURES[cost].field
         dense = getattr(lineage.ancestor, field) if lineage.ancestor else None
         points = [
             [(index[n.name], (value, n.validation_accuracy or 0.0)) for n in born if (value := getattr(n, field))]
             for born in generations
         ]
-        fronts[cost], found = progress(points, (dense, chance) if dense else None)
+        best[cost], found = progress(points, (dense, chance) if dense else None)
         volumes[cost] = [round(volume, 6) for volume in found]
-    return fronts, volumes
+    return best, volumes
 
 
 def _chance(run: Run) -> float:
@@ -114,34 +117,9 @@ def _generations(lineage: Lineage) -> list[dict[str, Any]]:
         if generation and born:
             shocks = [n.shock_accuracy for n in born if n.shock_accuracy is not None]
             finals = [n.validation_accuracy for n in born if n.validation_accuracy is not None]
-            rows.append({"generation": generation, "shock": _mean(shocks), "accuracy": _mean(finals)})
+            rows.append({"generation": generation, "shock": mean(shocks), "accuracy": mean(finals)})
     return rows
 
 
-def generation_records(run: Run) -> list[dict[str, Any]]:
-    """Each generation's figures, to keep: the table behind the charts of progress and of shock.
-
-    Hypervolumes are accuracy above chance times powers of ten of cost, the front so far against the ancestor's cost.
-    """
-    lineage = Lineage.of(run)
-    _, volumes = _fronts(run, lineage, {network.name: i for i, network in enumerate(lineage.networks)})
-    means = {row["generation"]: row for row in _generations(lineage)}
-    rows = []
-    for generation, networks in lineage.generations.items():
-        finals = [n.validation_accuracy for n in networks if n.is_measured and n.validation_accuracy is not None]
-        sizes = [n.parameters for n in networks if n.is_measured and n.parameters]
-        row: dict[str, Any] = {
-            "generation": generation,
-            "networks": len(networks),
-            "measured": len(finals),
-            "mean_shock": means.get(generation, {}).get("shock"),
-            "mean_accuracy": _mean(finals),
-            "best_accuracy": max(finals, default=None),
-            "least_parameters": min(sizes, default=None),
-        }
-        rows.append(row | {f"hypervolume_{cost}": volumes[cost][generation] for cost in COSTS})
-    return rows
-
-
-def _mean(values: list[float]) -> float | None:
+def mean(values: list[float]) -> float | None:
     return sum(values) / len(values) if values else None

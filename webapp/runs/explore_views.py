@@ -13,8 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 
 from .addresses import RunUrls
-from .chart import chart_data, generation_records
+from .chart import chart_data
 from .explorer import explorer
+from .generations import generation_records
 from .models import Run, SavedView
 from .picks import RULES, pick
 from .snapshot import Lineage, metric_label
@@ -98,7 +99,7 @@ def generations(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
 
 
 def generations_response(run: Run, kind: str) -> HttpResponse:
-    return kept(generation_records(run), kind, f"generations-{run.pk}")
+    return kept(generation_records(run, Lineage.of(run)), kind, f"generations-{run.pk}")
 
 
 def kept(rows: list[dict[str, Any]], kind: str, name: str) -> HttpResponse:

@@ -10,6 +10,7 @@ from .answer import answer
 from .choice import points_words
 from .curves import curves_context
 from .explorer import explorer
+from .generations import generation_records
 from .models import Run, RunEvent
 from .sentences import QUIET, sentence
 from .snapshot import Lineage, metric_label
@@ -37,6 +38,10 @@ def run_context(run: Run, urls: RunUrls, query: Mapping[str, str] | None = None)
         "events": log(run, LINES),
         **settings_context(run, None if urls.readonly else run.cloned_from),
         **explorer(run, lineage, urls, view),
+        "generations": [
+            row | {"hypervolume": row[f"hypervolume_{view.cost}"]}
+            for row in generation_records(run, lineage, [view.cost])
+        ],
         **curves_context(run, lineage, urls, view.network),
         "saved_views": [] if urls.readonly else list(run.saved_views.select_related("created_by")),
     }

@@ -1,6 +1,7 @@
 // The run's page: charts, table and panels that know of each other; the view's state lives in the address.
 
 import { ProgressChart } from "./charts/progress.js";
+import { keeper } from "./charts/keeping.js";
 import { prepare } from "./charts/look.js";
 import { ShockChart } from "./charts/shock.js";
 import { localClocks } from "./clock.js";
@@ -21,6 +22,7 @@ class RunPage {
     this.shock = new ShockChart(document.getElementById("shock-chart"), this);
     this.progress = new ProgressChart(document.getElementById("progress-chart"));
     this.explorer = new Explorer(root, () => this.drawRest());
+    Object.assign(this.explorer.keepers, { shock: keeper(() => this.shock.chart), progress: keeper(() => this.progress.chart) });
     connect(this.explorer);
     this.listen();
     remember(root);
@@ -67,10 +69,14 @@ class RunPage {
   }
 
   async loadParts() {
-    const response = await fetch(this.root.dataset.live + location.search, { headers: { Accept: "text/html" } });
+    const { search } = location;
+    const response = await fetch(this.root.dataset.live + search, { headers: { Accept: "text/html" } });
+    const html = await response.text();
     if (!response.ok) return;
-    if (replaceParts(await response.text()).includes("run-log")) localClocks(this.root);
+    if (search !== location.search) return this.refreshSoon(PACE); // an answer to another selection than the page's
+    if (replaceParts(html).includes("run-log")) localClocks(this.root);
     this.explorer.markRow();
+    return undefined;
   }
 
   // One refresh at a time, and no more than one a PACE, however many events arrive.

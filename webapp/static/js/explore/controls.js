@@ -106,7 +106,7 @@ function choose(explorer, mode) {
 }
 
 async function keepChart(explorer, kind, name) {
-  const plot = explorer.plots[name];
+  const plot = explorer.keepers[name];
   keep(kind === "svg" ? plot.svg() : await plot.png(), `${name}-${explorer.root.dataset.run}.${kind}`);
 }
 

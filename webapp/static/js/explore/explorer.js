@@ -22,20 +22,20 @@ export class Explorer {
     this.lineage.window = this.view.look;
     this.tradeoff.window = this.view.zoom;
     this.plots = { lineage: this.lineage, tradeoff: this.tradeoff, parallel: this.parallel };
+    this.keepers = { ...this.plots }; // what can be kept as a picture; the page adds its other charts
   }
 
   // -- what comes from the server
 
   // All networks at first, then what changed since the last event that was known.
-  async load() {
+  async load(whole = !this.data) {
     const query = new URLSearchParams(location.search);
-    if (this.data) query.set("after", this.data.last);
+    if (!whole) query.set("after", this.data.last);
     const response = await fetch(`${this.root.dataset.chart}?${query}`, { headers: { Accept: "application/json" } });
     if (!response.ok) return;
-    const data = decode(await response.json(), this.data);
-    const missed = !data && this.data;
+    const data = decode(await response.json(), whole ? null : this.data);
+    if (!data) return whole ? undefined : this.load(true);
     this.data = data;
-    if (missed) return this.load();
     this.renew();
     return undefined;
   }

@@ -43,8 +43,8 @@ export class Scale {
 
   // How many digits a percentage on this axis needs.
   digits() {
-    const ticks = this.ticks(6);
-    return ticks.length > 1 && ticks[ticks.length - 1] - ticks[ticks.length - 2] < 0.00999 ? 1 : 0;
+    const ticks = this.ticks(10); // as close as any are drawn
+    return ticks.some((tick, i) => i && tick - ticks[i - 1] < 0.00999) ? 1 : 0;
   }
 
   ticks(most) {
