@@ -130,8 +130,8 @@ def section(result: dict[str, Any]) -> str:
         "",
         f"`python -m benchmarks.detection_bccd --data bccd-voc.zip --out DIR{option}` (BCCD as Pascal VOC: "
         f"{data['train']} training, {data['validation']} validation and {data['test']} test photographs of "
-        f"{len(data['classes'])} classes; YOLOv2 at width {settings['width']}, {side} pixels, from random weights; AdamW; one seed, one "
-        "thread).",
+        f"{len(data['classes'])} classes; YOLOv2 at width {settings['width']}, {side} pixels, from random "
+        "weights; AdamW; one seed, one thread).",
         f"The ancestor trains {settings['ancestor-epochs']} epochs, its offspring {settings['epochs']} from its "
         f"ancestor's weights, {settings['gestation']:.0%} of them under stress before the cut; both spend "
         f"{settings['progressive-share']:.0%} of a training on images of {settings['progressive-size']} pixels. "
