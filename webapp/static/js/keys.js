@@ -16,7 +16,9 @@ const allowed = () => {
   }
 };
 
-const isTyping = (target) => target.closest?.("input, select, textarea, [contenteditable]") != null;
+// Ticks and switches take no letters; fields do.
+const FIELDS = 'input:not([type="checkbox"], [type="radio"], [type="button"], [type="submit"], [type="range"]), select, textarea, [contenteditable]';
+const isTyping = (target) => target.closest?.(FIELDS) != null;
 const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented);
 
 document.addEventListener("keydown", (event) => {
@@ -114,7 +116,6 @@ help?.querySelector("[data-keys-on]").addEventListener("change", (event) => {
     // storage may be forbidden: then they stay on
   }
 });
-help?.addEventListener("close", () => help.contains(document.activeElement) && document.activeElement.blur());
 help?.addEventListener("keydown", (event) => {
   if (event.key === "?") help.close();
 });
