@@ -90,7 +90,7 @@ def test_a_notification_is_asked_for_by_a_click_and_comes_at_the_end(open_page: 
     Run.objects.filter(pk=evolution.pk).update(state="cancelled")
     evolution.record("cancelled")
     expect(page.locator("#run-status")).to_contain_text("Cancelled", timeout=15_000)
-    page.wait_for_function("window.told.length > 0")
+    page.wait_for_function("() => window.told.length > 0")
     title, body = page.evaluate("window.told[0]")
     assert title == f"Cancelled: {evolution.name}"
     assert "smaller" in body
@@ -186,3 +186,29 @@ def test_times_are_the_readers_own(open_page: Any, finished: Run) -> None:
     moment = first.get_attribute("datetime")
     hour = page.evaluate("(at) => new Date(at).toLocaleTimeString([], {hour: '2-digit', hour12: false})", moment)
     expect(first).to_contain_text(f"{hour[:2]}:")
+
+
+def test_a_printed_run_is_a_report_on_white(open_page: Any, finished: Run) -> None:
+    page = open_page(f"/runs/{finished.pk}/", color_scheme="dark")
+    expect(page.locator("tr[data-network='5-2']")).to_be_visible()
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    colour = "(name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()"
+    assert page.evaluate(colour, "--paper") == "#fff"
+    assert page.evaluate(colour, "--accent-soft") == "#dff3ef"
+    for printed in ("#run-answer .line", "#lineage-chart", "tr[data-network='5-2']", "#run-curves", "#settings-title"):
+        expect(page.locator(printed)).to_be_visible()
+    for clicked in (".masthead nav", "#run-cancel", ".explore-bar", "summary:has-text('Change the rule')"):
+        expect(page.locator(clicked)).to_be_hidden()
+    assert page.pdf(format="A4")[:5] == b"%PDF-"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+
+
+def test_each_birth_falls_and_recovers_in_a_place_of_its_own(open_page: Any, finished: Run) -> None:
+    page = open_page(f"/runs/{finished.pk}/")
+    page.wait_for_function("() => Chart.getChart('shock-chart')?.data.datasets.length === 4")
+    shocks, grown = page.evaluate("Chart.getChart('shock-chart').data.datasets.slice(0, 2).map((set) => set.data)")
+    assert len(shocks) == len(grown) == 15
+    assert len({point["x"] for point in shocks}) == 15  # siblings stand side by side
+    assert [point["x"] for point in shocks] == [point["x"] for point in grown]  # one above the other

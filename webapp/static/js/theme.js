@@ -34,5 +34,7 @@
   };
   system.addEventListener("change", apply);
   window.addEventListener("storage", apply); // another tab's toggle
+  window.addEventListener("beforeprint", () => (root.dataset.bsTheme = "light")); // charts, drawn again for paper, read it
+  window.addEventListener("afterprint", apply);
   apply();
 })();

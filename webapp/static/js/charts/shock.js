@@ -1,7 +1,11 @@
-// Shock and recovery: each network right after its cut and full-grown, with the means of every generation.
+// Shock and recovery of every birth: from its best parent down to the shock, and up again to the full-grown network; with
+// the means of every generation.
 
 import { percent } from "./format.js";
 import { axis, colours, percentTicks, tooltip } from "./look.js";
+
+const ROOM = 0.62; // of a generation's width, over which its births are spread
+const MANY = 240; // births, from which on dots and lines are drawn finer
 
 export class ShockChart {
   constructor(canvas, page) {
@@ -15,7 +19,7 @@ export class ShockChart {
     const c = colours();
     const datasets = this.datasets(data, c);
     const options = this.options(data, c);
-    if (!this.chart) this.chart = new window.Chart(this.canvas, { type: "scatter", data: { datasets }, options });
+    if (!this.chart) this.chart = new window.Chart(this.canvas, { type: "scatter", data: { datasets }, options, plugins: [falls(() => this.births, colours)] });
     else {
       datasets.forEach((set, i) => Object.assign(this.chart.data.datasets[i], set));
       this.chart.options = options;
@@ -24,17 +28,13 @@ export class ShockChart {
   }
 
   datasets(data, c) {
-    const born = data.networks.filter((network) => network.generation > 0);
-    const dots = (key, shift) => born.filter((n) => n[key] != null).map((n) => ({ x: n.generation + shift, y: n[key], name: n.name }));
-    const means = (key, shift) => data.generations.filter((g) => g[key] != null).map((g) => ({ x: g.generation + shift, y: g[key] }));
+    this.births = births(data.networks);
+    const many = this.births.length > MANY;
+    const dots = (key) => this.births.filter((birth) => birth[key] != null).map((birth) => ({ x: birth.x, y: birth[key], name: birth.name }));
+    const means = (key) => data.generations.filter((g) => g[key] != null).map((g) => ({ x: g.generation, y: g[key] }));
     const line = (points, colour, dash) => ({ type: "line", data: points, borderColor: colour, borderWidth: 2, borderDash: dash, pointRadius: 0, pointHitRadius: 0, pointHoverRadius: 0 });
-    const dot = (points, colour) => ({ data: points, pointRadius: 4, pointHitRadius: 10, pointBackgroundColor: colour, pointHoverBackgroundColor: colour, pointBorderColor: c.card, pointBorderWidth: 1 });
-    return [
-      dot(dots("shock", -0.07), c.stress),
-      dot(dots("accuracy", 0.07), c.accent),
-      line(means("shock", -0.07), c.stress, [5, 4]),
-      line(means("accuracy", 0.07), c.accent, []),
-    ];
+    const dot = (points, colour) => ({ data: points, pointRadius: many ? 2 : 4, pointHitRadius: 10, pointBackgroundColor: colour, pointHoverBackgroundColor: colour, pointBorderColor: c.card, pointBorderWidth: many ? 0 : 1 });
+    return [dot(dots("shock"), c.stress), dot(dots("accuracy"), c.accent), line(means("shock"), c.stress, [5, 4]), line(means("accuracy"), c.accent, [])];
   }
 
   options(data, c) {
@@ -71,4 +71,53 @@ export class ShockChart {
       },
     };
   }
+}
+
+// Each birth that was cut: where it stands (siblings side by side), its best parent's accuracy, its shock and its own.
+function births(networks) {
+  const byName = new Map(networks.map((network) => [network.name, network]));
+  const siblings = new Map();
+  for (const network of networks) {
+    if (network.generation > 0 && (network.shock != null || network.accuracy != null)) {
+      siblings.set(network.generation, [...(siblings.get(network.generation) ?? []), network]);
+    }
+  }
+  return [...siblings].flatMap(([generation, born]) =>
+    born.map((network, i) => {
+      const known = network.parents.map((name) => byName.get(name)?.accuracy).filter((value) => value != null);
+      const x = generation + (born.length > 1 ? (i / (born.length - 1) - 0.5) * ROOM : 0);
+      return { x, name: network.name, shock: network.shock, accuracy: network.accuracy, parent: known.length ? Math.max(...known) : null };
+    }),
+  );
+}
+
+// The fall to the shock (dashed) and the way up from it, below the dots.
+function falls(read, look) {
+  return {
+    id: "falls",
+    beforeDatasetsDraw({ ctx, scales, chartArea: area }) {
+      const all = read();
+      const c = look();
+      const stroke = (birth, from, to, colour, dash) => {
+        if (birth[from] == null || birth[to] == null) return;
+        ctx.strokeStyle = colour;
+        ctx.setLineDash(dash);
+        ctx.beginPath();
+        ctx.moveTo(scales.x.getPixelForValue(birth.x), scales.y.getPixelForValue(birth[from]));
+        ctx.lineTo(scales.x.getPixelForValue(birth.x), scales.y.getPixelForValue(birth[to]));
+        ctx.stroke();
+      };
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(area.left, area.top - 6, area.width, area.height + 6);
+      ctx.clip();
+      ctx.lineWidth = all.length > MANY ? 1 : 1.5;
+      ctx.globalAlpha = all.length > MANY ? 0.35 : 0.7;
+      for (const birth of all) {
+        stroke(birth, "parent", "shock", c.stress, [3, 3]);
+        stroke(birth, "shock", "accuracy", c.accent, []);
+      }
+      ctx.restore();
+    },
+  };
 }
