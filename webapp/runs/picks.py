@@ -10,18 +10,17 @@ from .templatetags.figures import milliseconds, percent, size, times
 
 @dataclass(frozen=True)
 class Rule:
-    """`words` holds a gap for the number that is typed in `unit`; `value` is what stands there at first."""
+    """A gap after `before` holds the number that is typed in `unit`."""
 
     key: str
     before: str
     unit: str
-    value: str
 
 
 RULES = (
-    Rule("within", "smallest within", "points", "1"),
-    Rule("latency", "best under", "ms", ""),
-    Rule("bytes", "best under", "kB", ""),
+    Rule("within", "smallest within", "points"),
+    Rule("latency", "best under", "ms"),
+    Rule("bytes", "best under", "kB"),
 )
 
 

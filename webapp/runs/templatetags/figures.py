@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django import template
+from django.template.defaultfilters import capfirst
 from django.utils import timezone
 from django.utils.timesince import timesince
 
@@ -30,6 +31,12 @@ def _scaled(value: float, units: tuple[str, ...]) -> str:
         value, unit = value / 1000, unit + 1
     text = f"{value:.0f}" if unit == 0 else _short(value)
     return f"{text} {units[unit]}".strip()
+
+
+@register.filter
+def headed(words: str) -> str:
+    """As a heading begins: with a capital, but mAP stays mAP."""
+    return words if words[1:2].isupper() else capfirst(words)
 
 
 @register.filter
