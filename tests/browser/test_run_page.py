@@ -75,7 +75,7 @@ def test_charts_are_drawn_and_the_view_is_kept_in_the_address(open_page: Any, ev
     expect(page.locator("#lineage-axes a[data-same=parameters]")).to_have_attribute("aria-current", "true")
     page.click("#tradeoff-axes a[data-same=macs]")
     page.click("#tradeoff-scales a[data-same=xscale]")
-    expect(page.locator("#tradeoff-scales a[data-same=xscale]")).to_have_text("multiply-adds linear")
+    expect(page.locator("#tradeoff-scales a[data-same=xscale]")).to_have_text("Multiply-adds linear")
     page.click("#networks th a:has-text('Parameters')")
     expect(page.locator("#networks [aria-sort=ascending]")).to_be_visible()
     page.click("tr[data-network='3-1'] td >> nth=1")
