@@ -98,7 +98,7 @@ def test_a_notification_is_asked_for_by_a_click_and_comes_at_the_end(open_page: 
 
 def leave_help(page: Page) -> None:
     page.keyboard.press("Escape")
-    page.wait_for_function("!document.querySelector('dialog[open]') && !document.activeElement.closest('dialog')")
+    page.wait_for_function("() => !document.querySelector('dialog[open]') && !document.activeElement.closest('dialog')")
 
 
 def test_keys_lead_about_and_never_fight_with_typing(open_page: Any, finished: Run) -> None:
