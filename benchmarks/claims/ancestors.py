@@ -33,6 +33,7 @@ FIELDS = (
     "validation_share",
     "progressive_size",
     "progressive_share",
+    "precision",
     "encoding",
 )
 

@@ -21,6 +21,7 @@ __all__ = [
     "OBJECTIVES",
     "OPTIMIZERS",
     "OWN",
+    "PRECISIONS",
     "RESOURCES",
     "SCHEDULES",
     "SELECTIONS",
@@ -224,6 +225,27 @@ AUGMENTATIONS: dict[str, Part] = index(
             "Mirrored, zoomed, shifted and seen in other light, as detectors are trained. "
             "Right for photographs when there is time for many epochs.",
             "https://arxiv.org/abs/1612.08242",
+            "published",
+        ),
+    )
+)
+
+PRECISIONS: dict[str, Part] = index(
+    (
+        Part(
+            "float32",
+            "float32",
+            "Every product in 32 bits. The same on every machine, and right for small networks.",
+            "https://doi.org/10.1109/IEEESTD.2019.8766229",
+            "published",
+            default=True,
+        ),
+        Part(
+            "bfloat16",
+            "bfloat16, mixed",
+            "Products in 16 bits, sums and weights in 32. Nearly twice as fast for large networks on graphics cards "
+            "and on processors with AVX512-BF16 or AMX, and many times slower on others.",
+            "https://arxiv.org/abs/1905.12322",
             "published",
         ),
     )

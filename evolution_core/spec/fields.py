@@ -9,6 +9,7 @@ from typing import Any
 from . import catalogue
 from .composites import Environment, Stress
 from .settings import setting
+from .training_fields import TrainingFields
 
 
 def _architectures() -> Mapping[str, Any]:
@@ -16,7 +17,7 @@ def _architectures() -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True)
-class RunFields:
+class RunFields(TrainingFields):
     """The fields alone, unchecked; :class:`.run.RunSpec` is what everyone uses."""
 
     # -- base network
@@ -126,18 +127,6 @@ class RunFields:
         maximum=2**63 - 1,
         basic=True,
     )
-    limit: int | None = setting(
-        None,
-        "integer",
-        "Image limit",
-        "Train and validate on at most so many images, in equal "
-        "shares of each class as far as they go. The test set stays whole.",
-        "training",
-        minimum=10,
-        maximum=100_000_000,
-        optional=True,
-        blank="all",
-    )
 
     # -- environment
     environment: Environment = field(default_factory=Environment)
@@ -184,126 +173,6 @@ class RunFields:
         "stress",
         minimum=0.0,
         maximum=0.95,
-    )
-
-    # -- training
-    epochs: float = setting(
-        2.0,
-        "number",
-        "Epochs",
-        "Passes over the training images for each network.",
-        "training",
-        minimum=0.01,
-        maximum=10_000,
-        basic=True,
-    )
-    ancestor_epochs: float | None = setting(
-        None,
-        "number",
-        "Ancestor's epochs",
-        "Passes for the ancestor alone.",
-        "training",
-        minimum=0.01,
-        maximum=10_000,
-        optional=True,
-        blank="as the others",
-    )
-    last_epochs: float | None = setting(
-        None,
-        "number",
-        "Last generation's epochs",
-        "Passes for the last generation alone; a longer last growth pays.",
-        "training",
-        minimum=0.01,
-        maximum=10_000,
-        optional=True,
-        blank="as the others",
-    )
-    optimizer: str = setting(
-        "muon",
-        "choice",
-        "Optimizer",
-        "The same for the ancestor and its offspring.",
-        "training",
-        choices=lambda: catalogue.OPTIMIZERS,
-    )
-    learning_rate: float | None = setting(
-        None,
-        "number",
-        "Learning rate",
-        "The peak after warm-up.",
-        "training",
-        minimum=1e-6,
-        maximum=10.0,
-        optional=True,
-        blank="the optimizer's own",
-    )
-    weight_decay: float = setting(
-        1e-4, "number", "Weight decay", "Decoupled decay of the weights.", "training", minimum=0.0, maximum=1.0
-    )
-    batch_size: int = setting(
-        128,
-        "integer",
-        "Batch size",
-        "Images per step, at most: few images are taken in smaller batches, so that an epoch has some 20 steps.",
-        "training",
-        minimum=1,
-        maximum=8192,
-    )
-    augmentation: str = setting(
-        "none",
-        "choice",
-        "Augmentation",
-        "How training images are varied.",
-        "training",
-        choices=lambda: catalogue.AUGMENTATIONS,
-    )
-    validation_share: float = setting(
-        0.1,
-        "number",
-        "Validation share",
-        "Share of the training images held back to compare networks; drawn by seed.",
-        "training",
-        minimum=0.01,
-        maximum=0.5,
-    )
-    progressive_size: int | None = setting(
-        None,
-        "integer",
-        "First image size",
-        "Training starts on images of this size and ends on full size: faster, and often as good.",
-        "training",
-        minimum=8,
-        maximum=1024,
-        optional=True,
-        blank="always full size",
-    )
-    progressive_share: float = setting(
-        0.6,
-        "number",
-        "Share at first size",
-        "Share of the epochs on small images.",
-        "training",
-        minimum=0.05,
-        maximum=0.95,
-    )
-    multi_scale: float = setting(
-        0.0,
-        "number",
-        "Multi-scale",
-        "Every ten steps images change size, by up to this share either way, as detectors are trained; 0: never.",
-        "training",
-        minimum=0.0,
-        maximum=0.5,
-    )
-    distillation: float = setting(
-        0.0,
-        "number",
-        "Distillation",
-        "Share of the loss that follows the ancestor's outputs during growth.",
-        "training",
-        minimum=0.0,
-        maximum=1.0,
     )
 
     # -- genome and heredity

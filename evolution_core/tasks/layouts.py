@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-LEAST_CHANNELS = 16  # numbers in the widest vector register
+LEAST_CHANNELS = 32  # numbers of two bytes in the widest vector register
 
 
 def layout_for(model: nn.Module, shape: tuple[int, int, int]) -> torch.memory_format:

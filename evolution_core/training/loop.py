@@ -3,9 +3,6 @@
 It is a generator. Between two of its events a caller may evaluate the network, or stop; taken up again from the
 checkpoint it goes on to the very bits it would have reached, because every random number is a function of
 (seed, phase, step) and nothing depends on the clock except when it speaks and when it saves.
-
-Numbers are float32 throughout. bfloat16 was tried: on a processor without units for it (AVX2 only) a step of LeNet-5
-took ten times as long.
 """
 
 from __future__ import annotations
@@ -22,6 +19,7 @@ from torch import Tensor, nn
 from ..spec import RunSpec, TrainingError
 from ..stress import Moment, Signal, combined_gain
 from ..tasks import Data, Task, layouts, pixels
+from . import precision
 from .batches import Batches, has_batch_norm
 from .checkpoint import Checkpoint, Saved
 from .determinism import reproducible, reseed
@@ -130,7 +128,7 @@ class _Training:
         self.sizes = SizeSchedule(
             self.model, self.data.shape, self.spec, self.steps, self.teacher, phase=self.phase, seed=self.seed
         )
-        self.notices += self.sizes.notices
+        self.notices += self.sizes.notices + precision.notices(self.spec, self.device)
         self.mark_every = max(1, math.ceil(self.steps / self.batches.per_epoch / MARKS)) * self.batches.per_epoch
         named = dict(self.model.named_parameters())
         self.masked = [(named[name], mask.to(self.device)) for name, mask in (self.masks or {}).items()]
@@ -228,14 +226,16 @@ class _Training:
     def _loss(self, images: Tensor, targets: Any, moment: Moment) -> Tensor:
         seen = self.sizes.apply(images, self.step)
         gains = combined_gain(self.signals, self.model, moment)
-        outputs = torch.func.functional_call(self.model, gains, (seen,)) if gains else self.model(seen)
+        with precision.mixed(self.spec, self.device):
+            outputs = torch.func.functional_call(self.model, gains, (seen,)) if gains else self.model(seen)
+        outputs = outputs.float()
         share = self.spec.distillation
         if self.teacher is None or share == 0:
             return self.task.loss(outputs, targets, self.model)
         was_training = self.teacher.training
         self.teacher.eval()
-        with torch.no_grad():
-            aim = self.teacher(seen if self.sizes.teacher_follows else images)
+        with torch.no_grad(), precision.mixed(self.spec, self.device):
+            aim = self.teacher(seen if self.sizes.teacher_follows else images).float()
         self.teacher.train(was_training)
         distilled = self.task.distil(outputs, aim)
         return distilled * share + (self.task.loss(outputs, targets, self.model) * (1 - share) if share < 1 else 0)

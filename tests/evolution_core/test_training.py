@@ -55,6 +55,28 @@ def test_every_optimizer_learns_at_its_own_rate(optimizer):
     assert TASK.evaluate(model, data.validation, data)["accuracy"] > 0.75
 
 
+def test_mixed_precision_learns_as_well_and_repeats_itself_with_weights_in_float32():
+    data, ends = world(train=400), []
+    for _ in range(2):
+        model = small()
+        run(model, data, spec(precision="bfloat16", distillation=0.3), epochs=8, teacher=small(1))
+        assert {value.dtype for value in model.state_dict().values()} <= {torch.float32, torch.int64}
+        ends.append(state(model))
+    assert same(*ends)
+    assert TASK.evaluate(model, data.validation, data)["accuracy"] > 0.7
+    exact = small()
+    run(exact, data, spec(distillation=0.3), epochs=8, teacher=small(1))
+    assert not same(ends[0], state(exact))
+
+
+@pytest.mark.parametrize(("units", "said"), [({}, True), ({"avx512_bf16": True}, False)])
+def test_a_processor_without_units_for_bfloat16_is_told_of(monkeypatch, units, said):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units)
+    events = run(small(), world(), spec(precision="bfloat16"), epochs=0.1)
+    assert any("bfloat16" in notice for event in events for notice in event.notices) == said
+    assert not any(event.notices for event in run(small(), world(), spec(), epochs=0.1))
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_gives_others():
     data, ends = world(), []
     for seed in (5, 5, 6):

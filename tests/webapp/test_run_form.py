@@ -85,6 +85,7 @@ OTHER: dict[str, Any] = {
     "progressive_share": 0.55,
     "multi_scale": 0.25,
     "distillation": 0.3,
+    "precision": "bfloat16",
     "encoding": "both",
     "strength": "taylor",
     "threshold": 0.01,
@@ -229,7 +230,7 @@ def test_a_run_is_made_and_sent_on_commit(
 def test_every_part_is_explained_where_it_is_chosen(client_of: Any, ada: Any, dataset: Any) -> None:
     page = unescape(client_of(ada).get(NEW).content.decode())
     registries = ("STRESSES", "SCHEDULES", "ENVIRONMENTS", "RESOURCES", "ENCODINGS", "STRENGTHS", "OPTIMIZERS")
-    registries += ("INHERITANCES", "MATING_WEIGHTS", "SELECTIONS", "AUGMENTATIONS", "ARCHITECTURES")
+    registries += ("INHERITANCES", "MATING_WEIGHTS", "SELECTIONS", "AUGMENTATIONS", "PRECISIONS", "ARCHITECTURES")
     for registry in registries:
         for part in getattr(catalogue, registry).values():
             assert part.summary in page, part.name
