@@ -15,7 +15,7 @@ from ..lineage import record_file
 from ..records import REFUSED, NetworkRecord, Plan, write_json
 from ..seeds import derive
 from ..spec import RunSpec
-from ..stress import Signal
+from ..stress import Moment, Signal, imposed
 from ..tasks import Task, task_for
 from ..training import Checkpoint, TrainingProgress, train
 
@@ -120,7 +120,7 @@ class Work:
             on_step=lambda step, loss: self._add_loss(phase, loss),
         ):
             # First remembered, then told: whoever stops at an event finds the curve whole when he comes back.
-            epoch = self._epoch(progress, model, data) if progress.epoch_ended else None
+            epoch = self._epoch(progress, model, data, signals) if progress.epoch_ended else None
             for sentence in progress.notices:
                 yield self.event("note", message=sentence)
             yield self._progress(progress, epochs)
@@ -150,14 +150,16 @@ class Work:
         running["total"] += loss
         running["steps"] += 1
 
-    def _epoch(self, progress: TrainingProgress, model: nn.Module, data: Data) -> Event:
-        """A point of the learning curve: the mean loss since the last one, and the metric on validation images. Where
-        a phase is taken up at its very end, its last point may be known already."""
+    def _epoch(self, progress: TrainingProgress, model: nn.Module, data: Data, signals: Sequence[Signal]) -> Event:
+        """A point of the learning curve: the mean loss since the last one, and the metric on validation images,
+        of the network as stress lets it be seen. Where a phase is taken up at its very end, its last point may be
+        known already."""
         place = {"phase": progress.phase, "epoch": round(progress.epoch, 3)}
         known = next((point for point in self.history if place.items() <= point.items()), None)
         if known is not None:
             return self.event("epoch", **known)
-        metric = self.metrics(model, data, limit=CURVE_IMAGES)[self.task.metric]
+        with imposed(signals, model, Moment(max(0, progress.step - 1), progress.steps, self.seed, progress.phase)):
+            metric = self.metrics(model, data, limit=CURVE_IMAGES)[self.task.metric]
         running = self.notes.pop("loss", None)
         loss = round(running["total"] / running["steps"], 5) if running else None
         point = {**place, "loss": loss, self.task.metric: metric}

@@ -7,7 +7,8 @@ formalisation and marked [O] in its class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -90,3 +91,21 @@ def combined_gain(signals: Sequence[Signal], model: nn.Module, moment: Moment) -
     named = dict(model.named_parameters())
     gain = gain.to(next(iter(named.values())).device)
     return {name: named[name] * factor for name, factor in signals[0].slices.factors(gain)}
+
+
+@contextmanager
+def imposed(signals: Sequence[Signal], model: nn.Module, moment: Moment) -> Iterator[None]:
+    """The model with its parameters as the signals let a forward pass see them, for as long as this lasts; then the
+    weights are what they were, bit by bit."""
+    named = dict(model.named_parameters())
+    with torch.no_grad():
+        seen = combined_gain(signals, model, moment)
+        own = {name: named[name].detach().clone() for name in seen}
+        for name, value in seen.items():
+            named[name].copy_(value)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for name, value in own.items():
+                named[name].copy_(value)

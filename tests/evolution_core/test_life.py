@@ -10,7 +10,7 @@ from torch import nn
 
 from evolution_core import lineage
 from evolution_core.architectures import build
-from evolution_core.life import Life, images, measuring, open_test
+from evolution_core.life import Life, images, measuring, open_test, work
 from evolution_core.life.birth import conceive, draw_deaths, mating_weights
 from evolution_core.life.measuring import LatencyCost, network_path
 from evolution_core.life.newborn import forget
@@ -38,6 +38,24 @@ def test_gestation_and_growth_share_a_birth_s_epochs():
     assert (epochs_of(spec, 2).gestation, epochs_of(spec, 2).growth) == (3.0, 7.0)
     assert epochs_of(spec, 4).whole == 20
     assert epochs_of(tiny_spec(gestation=0, stress="none"), 1).gestation == 0
+
+
+def test_a_curve_in_gestation_shows_the_network_as_stress_lets_it_be_seen(ancestor, monkeypatch):
+    seen, imposed = [], work.imposed
+
+    def watched(signals, model, moment):
+        seen.append((moment.phase, [signal.name for signal in signals], moment.progress))
+        return imposed(signals, model, moment)
+
+    monkeypatch.setattr(work, "imposed", watched)
+    spec = tiny_spec(epochs=4, gestation=0.5, stress="death-list")
+    list(Life(spec, Plan("1-1", 1, (ANCESTOR,)), tiny_data(), ancestor).events())
+    assert seen == [
+        ("gestation", ["death-list"], 0.5),
+        ("gestation", ["death-list"], 1.0),
+        ("growth", [], 0.5),
+        ("growth", [], 1.0),
+    ]
 
 
 # --- a few images -------------------------------------------------------------------------

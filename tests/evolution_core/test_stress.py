@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evolution_core.spec import RunSpec, SpecError, Stress, catalogue
-from evolution_core.stress import SCHEDULES, SIGNALS, Moment, Scene, combined_gain, impose
+from evolution_core.stress import SCHEDULES, SIGNALS, Moment, Scene, combined_gain, impose, imposed
 from evolution_core.stress.clusters import Slices, blocks_of, calibrated, deaths
 from evolution_core.stress.schedules import schedule_of
 from evolution_core.tasks import task_for
@@ -140,6 +140,18 @@ def test_a_death_list_fades_the_doomed_and_only_them():
     for progress, left in ((0.2, 0.75), (0.4, 0.5), (0.8, 0.0), (1.0, 0.0)):
         ratio = seen(stress, model, progress)["conv1.bias"] / model.conv1.bias
         assert ratio.tolist() == pytest.approx([left, 1, 1, left, 1, 1])
+
+
+def test_a_network_is_looked_at_as_stress_lets_it_be_seen_and_given_back_as_it_was():
+    model = small()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    fading = signal("death-list", model)
+    expected = seen(fading, model, 0.5)
+    assert expected
+    with imposed([fading], model, at(0.5)):
+        for name, value in expected.items():
+            assert torch.equal(model.state_dict()[name], value)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
 def test_a_death_lists_weights_stay_until_the_end_and_are_zero_then():
