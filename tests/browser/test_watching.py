@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.webapp.factories import make_evolution
+from tests.webapp.factories import make_evolution, make_run
 from webapp.networks.models import Network
 from webapp.runs.models import Run
+from webapp.sharing.models import ShareLink
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -53,7 +54,7 @@ def evolution(team: Any) -> Run:
 
 @pytest.fixture
 def finished(team: Any) -> Run:
-    run = make_evolution(team, files=False, finished=True)
+    run = make_evolution(team, finished=True)
     Run.objects.update(proposed=run.chosen)
     return run
 
@@ -148,6 +149,61 @@ def test_keys_walk_the_networks_and_take_one_away(open_page: Any, finished: Run)
     page.goto(f"/runs/{finished.pk}/")
     page.keyboard.press("d")
     page.wait_for_url(f"**/runs/{finished.pk}/networks/5-2/#take")
+
+
+def offered(page: Page) -> dict[str, str]:
+    """The keys that the help lists for the page at hand, with what it says they do."""
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    rows = page.locator("[data-keys-here] > div")
+    found = {row.locator("kbd").inner_text(): row.locator("dd").inner_text() for row in rows.all()}
+    leave_help(page)
+    return found
+
+
+def test_keys_walk_and_take_away_on_a_networks_own_page(open_page: Any, finished: Run) -> None:
+    page = open_page(f"/runs/{finished.pk}/networks/4-3/")
+    known = {"d": "download it (safetensors)", "c": "compare with the ancestor", "u": "up to the run"}
+    assert offered(page) == {**known, "j": "next network", "k": "previous network"}
+    page.keyboard.press("j")
+    page.wait_for_url("**/networks/5-1/")
+    page.keyboard.press("k")
+    page.wait_for_url("**/networks/4-3/")
+    with page.expect_download() as taken:
+        page.keyboard.press("d")
+    assert taken.value.suggested_filename.endswith("-4-3.safetensors")
+    page.keyboard.press("c")
+    page.wait_for_url("**/compare/?network=*4-3*ancestor")
+    page.go_back()
+    page.keyboard.press("u")
+    page.wait_for_url(f"**/runs/{finished.pk}/")
+    page.goto(f"/runs/{finished.pk}/networks/ancestor/")
+    assert offered(page) == {**known, "c": "compare", "j": "next network"}  # nothing stands before it
+    page.keyboard.press("k")
+    page.wait_for_timeout(200)
+    assert page.url.endswith("/networks/ancestor/")
+
+
+def test_the_help_lists_only_what_works_on_the_page(open_page: Any, finished: Run, ada: Any, team: Any) -> None:
+    page = open_page("/datasets/")
+    assert offered(page) == {}
+    page.goto("/runs/")
+    assert offered(page) == {"/": "search"}
+    page.goto(f"/runs/{finished.pk}/")
+    assert set(offered(page)) == {"/", "j", "k", "o", "d", "c"}
+    bare = make_run(team, finished.dataset)
+    page.goto(f"/runs/{bare.pk}/")
+    assert not {"j", "k", "o", "d"} & set(offered(page))  # no network yet
+    link = ShareLink.objects.create(run=finished, created_by=ada)
+    page.goto(f"/s/{link.token}/networks/5-2/")
+    assert set(offered(page)) == {"j", "k", "d", "u"}
+    page.goto("/nothing/here/")  # no navigation, only the way to a new run
+    page.keyboard.press("?")
+    expect(page.locator("[data-leads]:not([hidden])")).to_have_count(1)
+    leave_help(page)
+    page.keyboard.press("g")
+    page.keyboard.press("n")
+    page.wait_for_url("**/runs/new/")
 
 
 def test_another_rule_is_chosen_and_the_curves_follow_the_selection(

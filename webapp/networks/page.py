@@ -41,6 +41,7 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "metric_title": metric_title(run),
         "parents": _links(own.parents, lineage, urls),
         "children": _links([n.name for n in children], lineage, urls),
+        "steps": _steps(own, lineage, urls),
         "is_chosen": chosen is not None and chosen.name == network.name,
         "phase": PHASES.get(network.phase, network.phase),
         "figures": figures(own, lineage) + detection_figures(record, before),
@@ -66,6 +67,16 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
 
 def _links(names: Any, lineage: Lineage, urls: RunUrls) -> list[dict[str, Any]]:
     return [{"network": lineage.by_name[name], "url": urls.network(name)} for name in names if name in lineage.by_name]
+
+
+def _steps(own: Snapshot, lineage: Lineage, urls: RunUrls) -> dict[str, dict[str, Any] | None]:
+    """The networks before and after this one in order of birth, None at either end."""
+    at = lineage.networks.index(own)
+    before, after = lineage.networks[:at][-1:], lineage.networks[at + 1 : at + 2]
+    return {
+        "previous": next(iter(_links([n.name for n in before], lineage, urls)), None),
+        "next": next(iter(_links([n.name for n in after], lineage, urls)), None),
+    }
 
 
 def _events(network: Network) -> list[RunEvent]:

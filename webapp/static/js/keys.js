@@ -36,29 +36,35 @@ function act(key) {
     waiting = 0;
     return go(key);
   }
-  if (key === "g" && document.querySelector(".masthead nav")) {
+  if (key === "g" && Object.keys(PLACES).some(leads)) {
     waiting = Date.now() + PATIENCE;
     return true;
   }
   if (key === "/") return search();
   if (key === "j" || key === "k") return step(key === "j" ? 1 : -1);
-  if (!/^[a-z]$/.test(key)) return false;
-  // Of several the last: what is selected stands after what is chosen.
-  const element = [...document.querySelectorAll(`[data-key="${key}"]`)].filter((one) => one.offsetParent).at(-1);
+  const element = own().get(key);
   element?.click();
   return element != null;
 }
 
-// g, then a letter: only where the page's own navigation leads to as well.
-function go(key) {
-  const link = PLACES[key] && document.querySelector(`.masthead nav a[href="${PLACES[key]}"], a[data-place="${PLACES[key]}"]`);
-  if (!link) return false;
-  link.click();
-  return true;
+// The page's own keys: key -> what it clicks. Of several the last: what is selected stands after what is chosen.
+function own() {
+  const shown = [...document.querySelectorAll("[data-key]")].filter((one) => one.checkVisibility());
+  return new Map(shown.map((one) => [one.dataset.key, one]));
 }
 
+// g, then a letter: only where the page's own navigation leads to as well.
+const leads = (key) => PLACES[key] && document.querySelector(`.masthead nav a[href="${PLACES[key]}"], a[data-place="${PLACES[key]}"]`);
+
+function go(key) {
+  leads(key)?.click();
+  return leads(key) != null;
+}
+
+const searchField = () => [...document.querySelectorAll('input[type="search"]')].find((input) => input.checkVisibility());
+
 function search() {
-  const field = [...document.querySelectorAll('input[type="search"]')].find((input) => input.offsetParent);
+  const field = searchField();
   if (!field) return false;
   field.focus();
   field.select();
@@ -66,30 +72,35 @@ function search() {
 }
 
 // The next or previous network: of a network's page by its own links, of a run's page by the rows of its table.
+const stepLink = (by) => document.querySelector(by > 0 ? 'a[data-step="next"]' : 'a[data-step="previous"]');
+const stepRows = () => [...document.querySelectorAll("tr[data-network]")].filter((row) => row.checkVisibility());
+
 function step(by) {
-  const link = document.querySelector(by > 0 ? 'a[data-step="next"]' : 'a[data-step="previous"]');
+  const [link, rows] = [stepLink(by), stepRows()];
   if (link) {
     link.click();
     return true;
   }
-  const rows = [...document.querySelectorAll("tr[data-network]")].filter((row) => !row.hidden);
   if (!rows.length) return false;
   const at = rows.findIndex((row) => row.getAttribute("aria-selected") === "true");
   const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by];
-  if (!next) return true;
-  next.querySelector("a.picks")?.click();
+  // Beyond the last row the table's next page comes, and the same key goes on in it.
+  const target = next ? next.querySelector("a.picks") : document.querySelector(`#networks .pages a[rel=${by > 0 ? "next" : "prev"}]`);
+  target?.click();
   return true;
 }
 
-// -- the overlay: what works everywhere, and what this page offers
+// -- the overlay: what works everywhere, and what this page offers; nothing is listed that would do nothing here
 
 function openHelp() {
   const here = help.querySelector("[data-keys-here]");
-  const offered = [...document.querySelectorAll("[data-key][data-key-help]")].map((element) => [element.dataset.key, element.dataset.keyHelp]);
-  if (document.querySelector('input[type="search"]')) offered.unshift(["/", "search"]);
-  if (document.querySelector("tr[data-network], a[data-step]")) offered.push(["j", "next network"], ["k", "previous network"]);
-  const known = new Set();
-  here.replaceChildren(...offered.filter(([key]) => !known.has(key) && known.add(key)).map(([key, words]) => line(key, words)));
+  const offered = [...own()].map(([key, element]) => [key, element.dataset.keyHelp]);
+  if (searchField()) offered.unshift(["/", "search"]);
+  for (const [key, by, words] of [["j", 1, "next network"], ["k", -1, "previous network"]]) {
+    if (stepLink(by) || stepRows().length) offered.push([key, words]);
+  }
+  here.replaceChildren(...offered.map(([key, words]) => line(key, words)));
+  for (const row of help.querySelectorAll("[data-leads]")) row.hidden = !leads(row.dataset.leads);
   help.querySelector("[data-keys-none]").hidden = offered.length > 0;
   help.querySelector("[data-keys-on]").checked = allowed();
   help.showModal();
