@@ -9,8 +9,12 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+from importlib import import_module
 
 import uvicorn
+from django.conf import settings
+
+from webapp.server import memory
 
 
 def main() -> None:
@@ -26,7 +30,15 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=2,  # seconds for open event streams to end
     )
+    config.load()
+    be_ready()
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def be_ready() -> None:
+    """Loads what lives as long as the process, every view too, so that nobody's first page waits for it."""
+    import_module(settings.ROOT_URLCONF)
+    memory.settle()
 
 
 if __name__ == "__main__":
