@@ -1,5 +1,5 @@
-"""AlexNet-small and ResNet-20 on colour images: few epochs, in mixed precision, so that an arm takes minutes and a dense
-network under an hour of one core."""
+"""AlexNet-small and ResNet-20 on colour images: few epochs, in mixed precision, so that an arm takes minutes and a
+dense network under an hour of one core."""
 
 from __future__ import annotations
 

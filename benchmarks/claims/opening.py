@@ -17,50 +17,71 @@ HOW = (
     "deviation over seeds; intervals are of Student's t over paired differences. A command beside a figure gets it",
     "again, or goes on where it was cut off: what has a result is skipped.",
 )
-HISTORY = ()
 STUDIES = ("lenet-mnist", "lenet-fashion", "lenet-small", "alexnet-cifar", "resnet20-cifar", "yolo-bccd")
 
+# What generations with stress are held against: the sentence's words, and the table's.
+_RIVALS = {
+    "scratch": ("the same architecture trained from scratch for as long", "from scratch"),
+    "narrowed": ("a uniformly narrowed ancestor of the same size, trained as long", "narrowed"),
+    "once-stress": ("one cut after the same stress", "one cut, stress"),
+    "plain": ("generations without stress", "no stress"),
+    "repair": ("generations with repair instead of stress", "repair"),
+    "once-repair": ("one cut with repair", "one cut, repair"),
+}
+_MARKS = {1: "better", 0: "level", -1: "worse"}
 
-def summary(found: Mapping[str, Measured], rows: Sequence[Verdict]) -> str:
-    """One paragraph: how many claims hold, then for each study what the controls say."""
+
+def summary(found: Mapping[str, Measured], rows: Sequence[Verdict]) -> Iterator[str]:
+    """How many claims hold and what the controls say, in one paragraph; then the controls setting by setting."""
     count = {status: sum(row.status == status for row in rows) for status in (TARGET, STRETCH, MISSED, UNKNOWN)}
-    sentences = [
+    studies = [found[name] for name in STUDIES if found[name].test("evolved")]
+    counted = (
         f"Of {len(rows)} claims, {count[STRETCH]} reach their stretch, {count[TARGET]} their target, {count[MISSED]} "
         f"miss it, and {count[UNKNOWN]} are not measured yet."
-    ]
-    for name in STUDIES:
-        here = found[name]
-        if here.test("evolved"):
-            sentences += list(_study(here))
-    return " ".join(sentences)
+    )
+    against = "; ".join(_against_all(studies))
+    if against:
+        counted += (
+            f" At equal epochs and equal size, generations with stress end {against}. A difference counts where its "
+            "95 % interval does not hold 0; level means that it does, and that the other road, where it is the cheaper "
+            "one, leads as far."
+        )
+    yield counted
+    if not studies:
+        return
+    yield ""
+    yield from _table(studies)
 
 
-def _study(here: Measured) -> Iterator[str]:
-    smaller = geometric(list(here.chosen("evolved", "times_smaller").values()))
-    dense = here.against("evolved", "dense")
-    held = f", {dense.text()} against dense" if dense is not None else ""
-    yield f"**{here.claim.title}**: {smaller:.0f} times smaller{held}."
-    for control, words in _RIVALS.items():
-        yield from _said(here, control, words)
+def _against_all(studies: Sequence[Measured]) -> Iterator[str]:
+    for control, (words, _) in _RIVALS.items():
+        signs = [against.sign for here in studies if (against := _sure(here, control)) is not None]
+        if signs:
+            tally = ", ".join(f"{mark} in {signs.count(sign)}" for sign, mark in _MARKS.items() if sign in signs)
+            yield f"{tally} of {len(signs)} settings against **{words}**"
 
 
-_RIVALS = {
-    "scratch": "the same architecture trained from scratch for as long",
-    "narrowed": "a uniformly narrowed ancestor of the same size, trained as long",
-    "once-stress": "one cut after the same stress, without generations",
-    "plain": "generations without stress",
-    "repair": "generations with repair and no stress",
-    "once-repair": "one cut with repair, without generations or stress",
-}
-
-
-def _said(here: Measured, control: str, words: str) -> Iterator[str]:
+def _sure(here: Measured, control: str) -> Difference | None:
+    """Of two seeds and more."""
     against = here.against("evolved", control)
-    if against is not None:
-        yield f"{_verb(against)} {words} ({against.text()})."
+    return against if against is not None and against.half is not None else None
 
 
-def _verb(against: Difference) -> str:
-    if against.half is None:
-        return "One seed only, against"
-    return {1: "It beats", 0: "It is **no better** than", -1: "It is **worse** than"}[against.sign]
+def _table(studies: Sequence[Measured]) -> Iterator[str]:
+    heads = ["", "smaller", "against dense", *(short for _, short in _RIVALS.values())]
+    yield f"| {' | '.join(heads)} |"
+    yield "|---" * len(heads) + "|"
+    for here in studies:
+        smaller = geometric(list(here.chosen("evolved", "times_smaller").values()))
+        cells = [f"{smaller:.1f}x", *(_cell(here, control) for control in ("dense", *_RIVALS))]
+        yield f"| {here.claim.title} | {' | '.join(cells)} |"
+    yield ""
+    yield "*Test points of generations with stress minus those of the column, paired by seed.*"
+
+
+def _cell(here: Measured, control: str) -> str:
+    against = here.against("evolved", control)
+    if against is None:
+        return ""
+    word = f"{_MARKS[against.sign]}: " if against.half is not None and control != "dense" else ""
+    return f"{word}{against.short()}{'' if against.seeds > 1 else ', one seed'}"

@@ -31,11 +31,11 @@ def write(results: Path = RESULTS, page: Path = PAGE, pictures: Path = PICTURES)
 def text(found: Mapping[str, Measured], drawn: Mapping[str, Sequence[tuple[str, str]]], pictures: str) -> str:
     """The page as Markdown."""
     rows = [*verdicts(found), surgery()]
-    lines = ["# Results", "", opening.summary(found, rows), "", *opening.HOW, ""]
+    lines = ["# Results", "", *opening.summary(found, rows), "", *opening.HOW, ""]
     lines += ["## Every claim", "", *_table(rows), ""]
     for name, here in found.items():
         lines += _section(here, drawn.get(name, ()), pictures)
-    return "\n".join([*lines, *opening.HISTORY, ""])
+    return "\n".join([*lines, ""])
 
 
 def _table(rows: Sequence[Verdict]) -> Iterator[str]:

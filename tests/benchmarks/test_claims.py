@@ -165,9 +165,10 @@ def test_the_page_tells_the_unwelcome_first(page: Any, tmp_path: Path) -> None:
         made(tmp_path / "results", "tp-taylor-global", seed, 0.985 + luck / 2)
     text = page().read_text()
     opening = text.split("\n")[2]
-    assert "It is **worse** than the same architecture trained from scratch for as long" in opening
-    assert "It beats one cut with repair" in opening
+    assert "worse in 1 of 1 settings against **the same architecture trained from scratch for as long**" in opening
+    assert "better in 1 of 1 settings against **one cut with repair**" in opening
     rows = {line.split("|")[1].strip(): line for line in text.split("\n") if line.startswith("| ")}
+    assert "| worse: -0.1" in rows["LeNet-5 on MNIST"]
     headline = rows["LeNet-5, MNIST: parameters, at most 1 point below dense"]
     assert "**target reached**" in headline
     assert "100.3x at -0.69 points" in headline
