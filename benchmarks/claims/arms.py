@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .declared import Arm
+from evolution_core.spec import HEADLINES
+
+from .declared import Arm, Claim
 
 HEADLINE, QUESTION, CONTROLS, PEER, REMEDIES = "headline", "question", "controls", "peer", "remedies"
 IMPORTANCES = ("magnitude", "group-norm", "taylor")
@@ -77,3 +79,15 @@ def peers(of: str = "evolved") -> tuple[Arm, ...]:
         for share, said in SHARES.items()
         for importance in IMPORTANCES
     )
+
+
+def study(name: str, title: str, about: str, *, data: str, further: tuple[str, str], seeds: int = 3) -> Claim:
+    """A headline's settings, a way `further` (an environment, and its words), and all that they are held against."""
+    settings = dict(HEADLINES[name].settings)
+    rounds = (settings["generations"] - 1) * settings["epochs"] + settings["last_epochs"]
+    first, *questions = question({}, rounds)
+    dense, *others = controls()
+    environment, words = further
+    stretch = Arm(f"evolved-{environment}", f"generations, death-list stress, {words}", HEADLINE,
+                  fields={"environment": environment})  # fmt: skip
+    return Claim(name, title, about, data, settings, (first, dense, stretch, *questions, *others, *peers()), seeds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from evolution_core.spec import HEADLINES
+
 from .arms import HEADLINE, QUESTION, controls
 from .declared import Arm, Claim
 
@@ -38,34 +40,18 @@ ALEXNET_SPEED = Claim(
     seeds=3,
 )
 
-_EVOLVED = {"environment": "33x"}
 YOLO = Claim(
     "yolo-bccd",
     "YOLOv2 at a quarter of its width on blood cells",
     "3.2 million parameters to a thirty-third in four generations, 416 pixels.",
     "bccd-voc",
-    {
-        "architecture": "yolov2",
-        "width": 0.25,
-        "input_size": 416,
-        "batch_size": 16,
-        "augmentation": "photo",
-        "generations": 4,
-        "offspring": 1,
-        "ancestor_epochs": 60.0,
-        "epochs": 20.0,
-        "last_epochs": 60.0,
-        "resource": "parameters",
-        "strength": "taylor",
-        "repair_images": 64,
-    },
+    dict(HEADLINES["yolo-bccd"].settings),
     (
-        Arm("evolved", "generations, death-list stress", HEADLINE, fields=_EVOLVED),
+        Arm("evolved", "generations, death-list stress", HEADLINE),
         *controls()[:1],
-        Arm("evolved-50x", "generations, death-list stress, to a fiftieth", HEADLINE,
-            fields={"environment": "50x"}),
-        Arm("waiting", "generations, gestation without stress", QUESTION, fields={**_EVOLVED, "stress": "none"}),
+        Arm("evolved-50x", "generations, death-list stress, to a fiftieth", HEADLINE, fields={"environment": "50x"}),
+        Arm("waiting", "generations, gestation without stress", QUESTION, fields={"stress": "none"}),
         *controls()[1:],
     ),
     seeds=3,
-)  # fmt: skip
+)

@@ -3,16 +3,19 @@
 from . import catalogue
 from .composites import Environment, Stress
 from .errors import DataError, EustressError, NetworkError, SpecError, TrainingError
+from .headlines import HEADLINES, Headline
 from .netscore import netscore
 from .run import SETTINGS, RunSpec
 from .settings import GROUPS, Setting
 
 __all__ = [
     "GROUPS",
+    "HEADLINES",
     "SETTINGS",
     "DataError",
     "Environment",
     "EustressError",
+    "Headline",
     "NetworkError",
     "RunSpec",
     "Setting",

@@ -12,7 +12,7 @@ from . import catalogue
 from .composites import Environment, read_stresses
 from .errors import SpecError
 from .fields import RunFields
-from .settings import Setting, settings_of
+from .settings import GROUPS, Setting, settings_of
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,10 @@ class RunSpec(RunFields):
         return dataclasses.replace(self, **changes)
 
 
-SETTINGS: dict[str, Setting] = settings_of(RunSpec)
+_PLACES = list(GROUPS)
+SETTINGS: dict[str, Setting] = dict(
+    sorted(settings_of(RunSpec).items(), key=lambda item: _PLACES.index(item[1].group))  # a group's own stay together
+)
 
 
 def _checks() -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from evolution_core.spec import SETTINGS, RunSpec, catalogue
+from benchmarks.claims.register import CLAIMS
+from evolution_core.spec import HEADLINES, SETTINGS, RunSpec, catalogue
 from tests.webapp.factories import make_base, make_spec
 from webapp.runs.estimate import estimate
 from webapp.runs.form_fields import bounds, plain
@@ -263,6 +264,30 @@ def test_presets_fill_the_fields_with_a_link_alone(client_of: Any, ada: Any, dat
     # what the script types into the fields is what the link would have filled
     values = json.loads(chosen["values"]["classification"])
     assert all(form[field].value() == value for field, value in values.items())
+
+
+@pytest.mark.parametrize("name", HEADLINES)
+def test_a_measured_headline_is_one_link_away(client_of: Any, ada: Any, dataset: Any, name: str) -> None:
+    headline = HEADLINES[name]
+    dataset.task = headline.task
+    dataset.save()
+    response = client_of(ada).get(NEW, {"headline": name})
+    form = response.context["form"]
+    data = {field: form[field].value() for field in form.fields if not field.endswith("_file")}
+    bound = RunForm(posted(data), team=form.team)
+    assert bound.is_valid(), bound.errors
+    assert bound.spec == headline.spec == CLAIMS[name].spec(CLAIMS[name].arm("evolved"), 0)
+    chosen = next(item for item in response.context["headlines"] if item["on"])
+    values = json.loads(chosen["values"])
+    assert all(form[field].value() == value for field, value in values.items())
+    assert "architecture" in values
+
+
+def test_a_headline_for_other_data_is_neither_offered_nor_filled_in(client_of: Any, ada: Any, dataset: Any) -> None:
+    response = client_of(ada).get(NEW, {"headline": "yolo-bccd"})
+    offered = [item["headline"].task for item in response.context["headlines"] if item["fits"]]
+    assert set(offered) == {"classification"}
+    assert response.context["form"]["architecture"].value() != "yolov2"
 
 
 def test_an_unknown_preset_and_a_foreign_dataset_in_the_address_are_ignored(

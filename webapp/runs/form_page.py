@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from evolution_core.spec import RunSpec, SpecError
+from evolution_core.spec import HEADLINES, RunSpec, SpecError
 from webapp.datasets.models import Dataset
 
 from . import dry_runs, form_layout
@@ -27,12 +27,13 @@ _LEFT_ALONE = {"own", "weights", "seed"}
 
 @dataclass(frozen=True)
 class Start:
-    """What the form is filled with at first: a preset (by name) or a template (by key), for a data set."""
+    """What the form is filled with at first: a preset or headline (by name) or a template (by key), for a data set."""
 
     spec: RunSpec
     dataset: Dataset | None = None
     preset: str = ""
     template: int | None = None
+    headline: str = ""
 
 
 def start_of(request: HttpRequest) -> Start:
@@ -42,6 +43,9 @@ def start_of(request: HttpRequest) -> Start:
     for template, spec in templates_of(request.team) if key else ():  # type: ignore[attr-defined]
         if template.pk == key:
             return Start(spec, dataset, template=key)
+    headline = HEADLINES.get(request.GET.get("headline", ""))
+    if headline is not None and (dataset is None or dataset.task == headline.task):
+        return Start(headline.spec, dataset, headline=headline.name)
     preset = PRESETS.get(request.GET.get("preset", "")) or PRESETS["balanced"]
     spec = preset.spec_for(dataset.task if dataset else "classification")
     return Start(suited(spec, dataset), dataset, preset=preset.name)
@@ -62,6 +66,7 @@ def page(
         "section": "runs",
         "origin": origin,
         "presets": _presets(start),
+        "headlines": _headlines(start),
         "templates": _templates(request, start),
         "chosen": start.dataset,
         "forecast": dry_runs.forecast(dry_run) if dry_run is not None else None,
@@ -87,6 +92,19 @@ def _fillings(name: str, task: str = "classification", dataset: Dataset | None =
     spec = PRESETS[name].spec_for(task)
     values = typed_spec(suited(spec, dataset) if dataset is not None and dataset.task == task else spec)
     return {key: value for key, value in values.items() if key not in _LEFT_ALONE | {"architecture"}}
+
+
+def _headlines(start: Start) -> list[dict[str, Any]]:
+    """The measured headlines: with their base network, and not suited to other data, for they are to be got again."""
+    return [
+        {
+            "headline": headline,
+            "values": json.dumps({k: v for k, v in typed_spec(headline.spec).items() if k not in _LEFT_ALONE}),
+            "on": headline.name == start.headline,
+            "fits": start.dataset is None or start.dataset.task == headline.task,
+        }
+        for headline in HEADLINES.values()
+    ]
 
 
 def _templates(request: HttpRequest, start: Start) -> list[dict[str, Any]]:

@@ -73,6 +73,7 @@ function fitTask() {
     choice.hidden = Boolean(wanted) && choice.dataset.task !== wanted;
     choice.querySelector("input[type=radio]").disabled = choice.hidden;
   }
+  for (const headline of form().querySelectorAll(".headline")) headline.hidden = Boolean(wanted) && headline.dataset.task !== wanted;
   for (const hint of form().querySelectorAll("[data-for-task]")) hint.hidden = hint.dataset.forTask !== wanted;
   const size = form().elements.input_size;
   size.placeholder = wanted === "detection" ? "224" : usualSize;
@@ -85,7 +86,9 @@ function fitTask() {
 function takeDataset() {
   const preset = form().querySelector("[data-preset][aria-current]") ?? form().querySelector("[data-preset=balanced]");
   if (!typed && form().hasAttribute("data-fresh")) {
-    location.search = new URLSearchParams({ [preset.dataset.preset.startsWith("template-") ? "template" : "preset"]: preset.dataset.preset.replace("template-", ""), dataset: dataset().value });
+    const address = new URL(preset.href);
+    address.searchParams.set("dataset", dataset().value);
+    location.search = address.search;
     return;
   }
   fitTask();

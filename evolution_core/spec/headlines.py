@@ -1,0 +1,95 @@
+"""The settings behind each headline of docs/results.md: `benchmarks/claims` measures them, the run form offers them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .run import RunSpec
+
+
+@dataclass(frozen=True)
+class Headline:
+    """`name` is the claim's, `label` what is shrunk and how far, `data` the data set that it was measured on, with its
+    `task`; `settings` are over a spec's defaults."""
+
+    name: str
+    label: str
+    data: str
+    settings: Mapping[str, Any]
+    task: str = "classification"
+
+    @property
+    def spec(self) -> RunSpec:
+        return RunSpec.from_json(self.settings)
+
+
+_LENET: dict[str, Any] = {
+    "architecture": "lenet5",
+    "validation_share": 1 / 12,  # 5,000 images
+    "offspring": 1,
+    "generations": 3,
+    "ancestor_epochs": 2.0,
+    "epochs": 2.0,
+    "last_epochs": 6.0,
+    "resource": "parameters",
+}
+_COLOUR: dict[str, Any] = {
+    "validation_share": 0.1,
+    "augmentation": "flip-shift",
+    "precision": "bfloat16",
+    "offspring": 1,
+    "candidates": 8,
+    "generations": 3,
+    "strength": "taylor",
+    "repair_images": 1024,
+}
+_ALEXNET: dict[str, Any] = {
+    **_COLOUR,
+    "architecture": "alexnet-small",
+    "ancestor_epochs": 6.0,
+    "epochs": 1.5,
+    "last_epochs": 6.0,
+    "resource": "parameters",
+    "progressive_size": 24,
+}
+_RESNET: dict[str, Any] = {
+    **_COLOUR,
+    "architecture": "resnet20",
+    "ancestor_epochs": 8.0,
+    "epochs": 2.0,
+    "last_epochs": 8.0,
+    "resource": "macs",
+}
+_YOLO: dict[str, Any] = {
+    "architecture": "yolov2",
+    "width": 0.25,
+    "input_size": 416,
+    "batch_size": 16,
+    "augmentation": "photo",
+    "optimizer": "adamw",
+    "learning_rate": 0.003,
+    "weight_decay": 0.05,
+    "precision": "bfloat16",
+    "offspring": 1,
+    "generations": 4,
+    "ancestor_epochs": 60.0,
+    "epochs": 20.0,
+    "last_epochs": 60.0,
+    "resource": "parameters",
+    "strength": "taylor",
+    "repair_images": 64,
+    "max_drop": 2.0,
+}
+
+HEADLINES: dict[str, Headline] = {
+    headline.name: headline
+    for headline in (
+        Headline("lenet-mnist", "LeNet-5, 100 times smaller", "MNIST", {**_LENET, "environment": "100x"}),
+        Headline("lenet-fashion", "LeNet-5, 15 times smaller", "Fashion-MNIST", {**_LENET, "environment": "15x"}),
+        Headline("alexnet-cifar", "AlexNet, 20 times smaller", "CIFAR-10", {**_ALEXNET, "environment": "20x"}),
+        Headline("resnet20-cifar", "ResNet-20, 2.6 times fewer MACs", "CIFAR-10", {**_RESNET, "environment": "2.6x"}),
+        Headline("yolo-bccd", "YOLOv2, 33 times smaller", "BCCD", {**_YOLO, "environment": "33x"}, "detection"),
+    )
+}
