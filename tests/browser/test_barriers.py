@@ -29,16 +29,10 @@ SETTLED = """async () => {
 }"""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _rows_beside_a_loop() -> Iterator[None]:
-    """Playwright's event loop runs in this thread, where Django would refuse to make rows."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield
-
-
 @pytest.fixture
-def page_of(live_server: Any, chromium: Browser, client_of: Any) -> Iterator[Callable[..., Page]]:
+def page_of(
+    live_server: Any, chromium: Browser, client_of: Any, rows_beside_a_loop: None
+) -> Iterator[Callable[..., Page]]:
     contexts = []
 
     def make(person: Any = None, width: int = 1280) -> Page:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import io
-import re
 import zipfile
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.barriers import barriers
 from tests.webapp.factories import make_evolution
@@ -21,39 +18,6 @@ from webapp.teams.owner import sign_in_link
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 PASSWORD = "correct-horse-battery"
-# A refused form is 422; the test server is no ASGI, so a live page asks for the stream once and then polls.
-# Connections are reset by tests of what survives that.
-EXPECTED = re.compile(r"status of (422|501) |ERR_CONNECTION_RESET").search
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _rows_beside_a_loop() -> Iterator[None]:
-    """Playwright's event loop runs in this thread, where Django would refuse to make rows."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield
-
-
-@pytest.fixture
-def open_page(live_server: Any, chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a page of a fresh browser; fails at the end if its console complained, of the content policy too."""
-    complaints: list[str] = []
-    contexts = []
-
-    def make(width: int = 1280, scheme: str = "light", **options: Any) -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 844}, color_scheme=scheme, base_url=live_server.url, **options
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" and not EXPECTED(m.text) else None)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 def sign_in(page: Page, email: str) -> None:
@@ -64,10 +28,10 @@ def sign_in(page: Page, email: str) -> None:
     page.wait_for_url("**/runs/")
 
 
-def test_every_page_fits_a_phone_shuts_nobody_out_and_leads_on(open_page, ada, team):
+def test_every_page_fits_a_phone_shuts_nobody_out_and_leads_on(fresh_page, ada, team):
     run = make_evolution(team)
     link = ShareLink.objects.create(run=run, created_by=ada)
-    page = open_page(390, "dark")
+    page = fresh_page(390, "dark")
     sign_in(page, ada.email)
     dataset = run.dataset_id
     addresses = ["/runs/", f"/runs/{run.pk}/", f"/runs/{run.pk}/share/", f"/runs/{run.pk}/networks/2-1/", "/team/"]
@@ -89,8 +53,8 @@ def test_every_page_fits_a_phone_shuts_nobody_out_and_leads_on(open_page, ada, t
                 expect(page.get_by_role("navigation", name="Main").get_by_role("link", name=name)).to_be_visible()
 
 
-def test_the_theme_is_toggled_and_remembered(open_page, ada):
-    page = open_page()
+def test_the_theme_is_toggled_and_remembered(fresh_page, ada):
+    page = fresh_page()
     sign_in(page, ada.email)
     theme = "document.documentElement.dataset.bsTheme"
     toggle = page.locator("[data-toggle-theme]")
@@ -105,11 +69,11 @@ def test_the_theme_is_toggled_and_remembered(open_page, ada):
     expect(toggle).to_have_attribute("aria-label", "Theme: dark. Change")
 
 
-def test_a_refused_upload_keeps_the_files_and_the_next_goes_through(open_page, ada, dispatched):
+def test_a_refused_upload_keeps_the_files_and_the_next_goes_through(fresh_page, ada, dispatched):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("open/1.png", b"x")
-    page = open_page()
+    page = fresh_page()
     sign_in(page, ada.email)
     page.goto("/datasets/new/")
     page.get_by_label("Name").fill("My signs")
@@ -129,8 +93,8 @@ def test_a_refused_upload_keeps_the_files_and_the_next_goes_through(open_page, a
     expect(page.locator("#dataset")).to_contain_text("open/1.png is broken", timeout=15_000)
 
 
-def test_without_scripts_an_upload_works_too(open_page, ada, dispatched):
-    page = open_page(java_script_enabled=False)
+def test_without_scripts_an_upload_works_too(fresh_page, ada, dispatched):
+    page = fresh_page(java_script_enabled=False)
     sign_in(page, ada.email)
     page.goto("/datasets/new/")
     file = {"name": "signs.zip", "mimeType": "application/zip", "buffer": b"PK\x03\x04 and so on"}
@@ -139,15 +103,15 @@ def test_without_scripts_an_upload_works_too(open_page, ada, dispatched):
     expect(page.get_by_role("heading", name="signs")).to_be_visible()
 
 
-def test_a_one_time_link_signs_in_by_itself_in_a_browser(open_page, ada):
+def test_a_one_time_link_signs_in_by_itself_in_a_browser(fresh_page, ada):
     address = sign_in_link(ada)
-    page = open_page()
+    page = fresh_page()
     page.goto(address[address.index("/sign-in/") :])
     page.wait_for_url("**/runs/")
 
 
-def test_what_cannot_be_undone_is_asked_about_first(open_page, ada, dataset):
-    page = open_page()
+def test_what_cannot_be_undone_is_asked_about_first(fresh_page, ada, dataset):
+    page = fresh_page()
     sign_in(page, ada.email)
     page.goto(reverse("datasets:detail", args=[dataset.pk]))
     page.get_by_role("button", name="Delete the data set").click()

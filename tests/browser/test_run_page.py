@@ -5,52 +5,17 @@ The test server is no ASGI: it refuses the stream, so every live test here is on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.webapp.factories import make_dataset, make_evolution
+from tests.webapp.factories import make_dataset
 from webapp.networks.models import Network
 from webapp.runs.models import Run
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _rows_beside_a_loop() -> Iterator[None]:
-    """Playwright's event loop runs in this thread, where Django would refuse to make rows."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield
-
-
-@pytest.fixture
-def open_page(live_server: Any, chromium: Browser, client_of: Any, ada: Any) -> Iterator[Callable[..., Page]]:
-    """A page of a browser in which ada is signed in; fails at the end if a script of the page stumbled."""
-    session = client_of(ada).cookies["eustress_session"].value
-    contexts, stumbles = [], []
-
-    def make(path: str, width: int = 1280) -> Page:
-        context = chromium.new_context(viewport={"width": width, "height": 900}, base_url=live_server.url)
-        context.add_cookies([{"name": "eustress_session", "value": session, "url": live_server.url}])
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: stumbles.append(str(error)))
-        page.goto(path)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert stumbles == []
-
-
-@pytest.fixture
-def evolution(team: Any) -> Run:
-    return make_evolution(team, files=False)
 
 
 def drawn(page: Page, canvas: str) -> bool:

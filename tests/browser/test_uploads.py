@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.test_pages import _rows_beside_a_loop, barriers, open_page, sign_in  # noqa: F401  (fixtures)
+from tests.browser.barriers import barriers
 from webapp.datasets.models import Dataset
 from webapp.uploads.models import Upload
 
@@ -19,11 +19,8 @@ CONTENT = b"PK\x03\x04" + bytes(range(256)) * 70_000  # three pieces
 
 
 @pytest.fixture
-def page(open_page: Any, ada: Any, dispatched: Any) -> Page:  # noqa: F811
-    made: Page = open_page(390)
-    sign_in(made, ada.email)
-    made.goto("/datasets/new/")
-    return made
+def page(open_page: Any, dispatched: Any) -> Page:
+    return open_page("/datasets/new/", width=390)  # type: ignore[no-any-return]
 
 
 @pytest.fixture

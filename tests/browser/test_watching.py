@@ -2,61 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.webapp.factories import make_evolution, make_run
+from tests.webapp.factories import make_run
 from webapp.networks.models import Network
 from webapp.runs.models import Run
 from webapp.sharing.models import ShareLink
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _rows_beside_a_loop() -> Iterator[None]:
-    """Playwright's event loop runs in this thread, where Django would refuse to make rows."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield
-
-
-@pytest.fixture
-def open_page(live_server: Any, chromium: Browser, client_of: Any, ada: Any) -> Iterator[Callable[..., Page]]:
-    """A page of a browser in which ada is signed in; fails at the end if a script of the page stumbled."""
-    session = client_of(ada).cookies["eustress_session"].value
-    contexts, stumbles = [], []
-
-    def make(path: str, **options: Any) -> Page:
-        context = chromium.new_context(
-            viewport={"width": 1280, "height": 900}, base_url=live_server.url, timezone_id="Asia/Tokyo", **options
-        )
-        context.add_cookies([{"name": "eustress_session", "value": session, "url": live_server.url}])
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: stumbles.append(str(error)))
-        page.goto(path)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert stumbles == []
-
-
-@pytest.fixture
-def evolution(team: Any) -> Run:
-    return make_evolution(team, files=False)
-
-
-@pytest.fixture
-def finished(team: Any) -> Run:
-    run = make_evolution(team, finished=True)
-    Run.objects.update(proposed=run.chosen)
-    return run
 
 
 def icon(page: Page) -> str:
@@ -237,7 +193,7 @@ def test_without_scripts_a_run_can_be_read_and_its_rule_changed(open_page: Any, 
 
 
 def test_times_are_the_readers_own(open_page: Any, finished: Run) -> None:
-    page = open_page(f"/runs/{finished.pk}/log/")
+    page = open_page(f"/runs/{finished.pk}/log/", timezone_id="Asia/Tokyo")
     first = page.locator(".events time").first
     moment = first.get_attribute("datetime")
     hour = page.evaluate("(at) => new Date(at).toLocaleTimeString([], {hour: '2-digit', hour12: false})", moment)
@@ -245,7 +201,7 @@ def test_times_are_the_readers_own(open_page: Any, finished: Run) -> None:
 
 
 def test_a_printed_run_is_a_report_on_white(open_page: Any, finished: Run) -> None:
-    page = open_page(f"/runs/{finished.pk}/", color_scheme="dark")
+    page = open_page(f"/runs/{finished.pk}/", scheme="dark")
     expect(page.locator("tr[data-network='5-2']")).to_be_visible()
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
