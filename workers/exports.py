@@ -7,11 +7,13 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F
 
 from evolution_core.spec import EustressError
+from webapp.dispatch import dispatch
 from webapp.networks.models import Network
 from workers import materials, pace, predictions
 from workers.claims import patiently
@@ -52,7 +54,9 @@ def _export_alone(network: Network) -> None:
             stored = materials.store(path, f"runs/{network.run_id}/{network.name}.onnx")
             digest = materials.sha256(path)
             ready = {"onnx_state": Network.OnnxState.READY, "onnx_message": ""}
-            _settle(network.pk, **ready, onnx=stored, onnx_sha256=digest, **more)
+            unmeasured = {"onnx_figures_state": Network.Made.REQUESTED, "onnx_figures": {}, "onnx_figures_message": ""}
+            _settle(network.pk, **ready, onnx=stored, onnx_sha256=digest, **more, **unmeasured)
+            dispatch("workers.measure_onnx", network.pk)
 
 
 def _export(network: Network, folder: Path) -> Path:
@@ -85,5 +89,5 @@ def _for_boxes(network: Network, folder: Path) -> dict[str, str]:
 
 
 @patiently
-def _settle(network_id: int, **fields: str) -> None:
+def _settle(network_id: int, **fields: Any) -> None:
     Network.objects.filter(pk=network_id).update(attempts=0, **fields)

@@ -169,6 +169,9 @@ def keep_tests(run: Run, tested: dict[str, NetworkRecord]) -> None:
     for name, record in tested.items():
         Network.objects.filter(pk=networks[name].pk).update(test_accuracy=record.test_accuracy, record=record.to_json())
         run.record("tested", network=networks[name], **record.test_metrics)
+        made = Network.objects.filter(pk=networks[name].pk, onnx_state=Network.Made.READY)
+        if made.update(onnx_figures_state=Network.Made.REQUESTED):  # its ONNX form meets the test images, too
+            dispatch("workers.measure_onnx", networks[name].pk)
 
 
 def _pause(run: Run, networks: list[Network]) -> None:

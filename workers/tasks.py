@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers import dry_runs, exports, final, inside, inspections, orchestrator, recorder, sweeper
+from workers import dry_runs, exported, exports, final, inside, inspections, orchestrator, recorder, sweeper
 from workers.app import app
 
 
@@ -39,6 +39,11 @@ def dry_run(dry_run_id: int) -> None:
 @app.task(name="workers.export_onnx")
 def export_onnx(network_id: int) -> None:
     exports.export_onnx(network_id)
+
+
+@app.task(name="workers.measure_onnx")
+def measure_onnx(network_id: int) -> None:
+    exported.measure_onnx(network_id)
 
 
 @app.task(name="workers.look_inside")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from ..spec.errors import NetworkError
 from . import photographs, pixels
 
 if TYPE_CHECKING:
@@ -93,6 +94,11 @@ class Task(ABC):
         """The ONNX file of all that a device has to compute, where that is more than the network itself (a detector's
         decoding and suppression); None where it is not. `network` is a genome, or an input shape (C, H, W)."""
         return None
+
+    def evaluate_deployed(self, content: bytes, split: Split, data: Data) -> dict[str, float]:
+        """What :meth:`evaluate` measures, of a file that :meth:`deployed` made, in ONNX Runtime. Raises NetworkError
+        where the task knows no such files, or when ONNX Runtime cannot run this one."""
+        raise NetworkError(f"for {self.name} the network itself is all that a device computes")
 
     @abstractmethod
     def chance(self, data: Data) -> float:

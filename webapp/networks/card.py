@@ -10,6 +10,7 @@ from django.http import HttpResponse
 
 from webapp.networks import downloads, snippets
 from webapp.networks.classes import change_rows
+from webapp.networks.exported import PARTS, agreement, figures_of
 from webapp.networks.inside_files import Answers, Questions
 from webapp.networks.models import Network
 from webapp.runs.snapshot import Lineage, metric_title
@@ -24,6 +25,7 @@ def card(network: Network) -> dict[str, Any]:
     run, record = network.run, network.record or {}
     lineage = Lineage.of(run)
     own, ancestor = lineage.by_name[network.name], lineage.ancestor
+    elder = None if own.is_ancestor else Network.objects.filter(run=run, generation=0).first()
     genome = downloads.read_genome(network) or {}
     report = run.dataset.report if isinstance(run.dataset.report, dict) else {}
     return {
@@ -47,14 +49,19 @@ def card(network: Network) -> dict[str, Any]:
             name: {"own": getattr(own, name), "ancestor": getattr(ancestor, name) if ancestor else None}
             for name in ("validation_accuracy", "test_accuracy", "parameters", "macs", "bytes", "latency_ms")
         },
+        "onnx": {"own": figures_of(network), "ancestor": figures_of(elder)},
         "ancestor_latency_ms": own.ancestor_latency_ms,  # measured in turns with this one's
         "shock_accuracy": own.shock_accuracy,
         "proof": record.get("proof"),
         "layers": {layer: {"own": n, "ancestor": _before(lineage, layer)} for layer, n in own.clusters.items()},
-        "classes": _classes(network, lineage),
+        "classes": _classes(network, elder),
         "files": [
             {"kind": kind, "name": downloads.file_name(network, kind), "sha256": digest}
-            for kind, digest in (("safetensors", network.sha256), ("onnx", network.onnx_sha256))
+            for kind, digest in (
+                ("safetensors", network.sha256),
+                ("onnx", network.onnx_sha256),
+                ("onnx-nms", network.onnx_nms_sha256),
+            )
             if digest
         ],
     }
@@ -64,13 +71,12 @@ def _before(lineage: Lineage, layer: str) -> int | None:
     return lineage.ancestor.clusters.get(layer) if lineage.ancestor else None
 
 
-def _classes(network: Network, lineage: Lineage) -> list[dict[str, Any]]:
+def _classes(network: Network, elder: Network | None) -> list[dict[str, Any]]:
     """The share recognised of each class of validation images, with the ancestor's; [] where nobody looked."""
     questions = Questions.of(network.run_id)
     own = Answers.of(network, questions) if questions is not None else None
     if questions is None or own is None:
         return []
-    elder = Network.objects.filter(run=network.run_id, generation=0).exclude(pk=network.pk).first()
     before = Answers.of(elder, questions) if elder is not None else None
     return [
         {key: row[key] for key in ("name", "images", "own", "ancestor")} for row in change_rows(questions, own, before)
@@ -145,7 +151,25 @@ def _figures(found: dict[str, Any]) -> str:
             rows.append(
                 (label, written(pair["own"]), written(pair["ancestor"]) if pair["ancestor"] is not None else "")
             )
-    return _table(("measure", "this network", "its ancestor"), rows)
+            rows.extend(_in_onnx(found["onnx"], PARTS.get(name), label))
+    return "\n\n".join(
+        [_table(("measure", "this network", "its ancestor"), rows), *_how_measured(found["onnx"]["own"])]
+    )
+
+
+def _in_onnx(figures: dict[str, Any], part: str | None, label: str) -> Iterable[tuple[str, str, str]]:
+    """Rows of the accuracy in the ONNX file's form, below PyTorch's."""
+    own, ancestor = (figures[side].get(part, {}) for side in ("own", "ancestor"))
+    for form, name in (("onnx", "ONNX file"), ("boxes", "ONNX file with boxes")):
+        if own.get(form) is not None:
+            yield f"{label}, {name}", percent(own[form], 2), percent(ancestor.get(form), 2)
+
+
+def _how_measured(figures: dict[str, dict[str, Any]]) -> Iterable[str]:
+    for part, row in figures.items():
+        few = row["images"] < row["of"]
+        also = f" PyTorch’s figure on the same images: {percent(row['torch'], 2)}." if few else ""
+        yield f"ONNX files: in ONNX Runtime on {row['images']:,} of {row['of']:,} {part} images.{also} {agreement(row)}"
 
 
 def _data(found: dict[str, Any]) -> str:

@@ -42,6 +42,7 @@ class Download:
     state: str = ""
     message: str = ""
     more: tuple[tuple[str, str], ...] = ()  # the same in other forms: (label, address)
+    worth: tuple[str, ...] = ()  # how good it is in this form, in sentences
 
 
 def file_name(network: Network, kind: str) -> str:

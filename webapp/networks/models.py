@@ -67,6 +67,12 @@ class Network(models.Model):
     predictions = models.FileField(max_length=255, blank=True)  # a detector's: JSON, see webapp/networks/predictions.py
     onnx_message = models.TextField(blank=True)  # why it could not be made, one sentence
 
+    # how good that form is (webapp/networks/exported.py): measured once it is ready, and again once it is tested, or on
+    # demand by workers.measure_onnx(network_id)
+    onnx_figures_state = models.CharField(max_length=10, choices=Made.choices, default=Made.NONE, blank=True)
+    onnx_figures = OrderedJSONField(default=dict, blank=True)
+    onnx_figures_message = models.TextField(blank=True)  # why it could not be measured, one sentence
+
     # what it is like inside and what it answers (webapp/networks/inside_files.py): made when the network is measured,
     # or on demand by workers.look_inside(network_id)
     inside_state = models.CharField(max_length=10, choices=Made.choices, default=Made.NONE, blank=True)

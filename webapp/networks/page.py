@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from webapp.networks import downloads, snippets
+from webapp.networks import downloads, exported, snippets
 from webapp.networks.classes import classes_context, who_paid_first
 from webapp.networks.downloads import Download
 from webapp.networks.inside import inside_context
@@ -44,7 +44,7 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "steps": _steps(own, lineage, urls),
         "is_chosen": chosen is not None and chosen.name == network.name,
         "phase": PHASES.get(network.phase, network.phase),
-        "figures": figures(own, lineage) + detection_figures(record, before),
+        "figures": figures(own, lineage, exported.figures_of(network)) + detection_figures(record, before),
         "class_rows": class_rows(record, before),
         "predictions": predictions_context(network, urls, query or {}),
         "classes": classes_context(network, elder, urls, query or {}),
@@ -59,6 +59,7 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "layers": layer_rows(network, before),
         "downloads": offered(network, urls),
         "export_url": urls.get("export", network.name),
+        "measure_url": urls.get("measure", network.name),
         "snippets": snippets_of(network),
         "events": [line(event) for event in _events(network)],
         "live": not run.has_ended and own.is_open,
@@ -106,8 +107,9 @@ _CLASS = "map50/"
 _SURELY = "of detections surer than 25 % that overlap an object by half"
 
 
-def figures(own: Snapshot, lineage: Lineage) -> list[dict[str, Any]]:
-    """Each measure beside the ancestor's: {"label", "kind", "own", "ancestor", "ratio" | "points", "note"}."""
+def figures(own: Snapshot, lineage: Lineage, in_onnx: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each measure beside the ancestor's: {"label", "kind", "own", "ancestor", "ratio" | "points", "note"}; accuracies
+    with what they are `in_onnx` (networks.exported)."""
     ancestor = lineage.ancestor
     rows: list[dict[str, Any]] = []
     for label, field, kind, _less in _ROWS:
@@ -139,6 +141,7 @@ def figures(own: Snapshot, lineage: Lineage) -> list[dict[str, Any]]:
         value = getattr(own, field)
         if value is not None:
             before = getattr(ancestor, field) if ancestor is not None else None
+            form = in_onnx.get(exported.PARTS[field])
             rows.append(
                 {
                     "label": label,
@@ -146,6 +149,7 @@ def figures(own: Snapshot, lineage: Lineage) -> list[dict[str, Any]]:
                     "own": value,
                     "ancestor": before,
                     "points": lineage.points(own, field),
+                    "note": exported.beside(form) if form else "",
                 }
             )
     if own.shock_accuracy is not None:
@@ -271,6 +275,7 @@ def offered(network: Network, urls: RunUrls) -> list[Download]:
             network.onnx_sha256 if ready else "",
             network.onnx_state,
             network.onnx_message,
+            worth=tuple(exported.sentences(network, metric_label(network.run))) if ready else (),
         ),
         *_with_boxes(network, urls, ready),
         Download(
@@ -304,6 +309,7 @@ def _with_boxes(network: Network, urls: RunUrls, ready: bool) -> list[Download]:
             network.onnx_nms_sha256 if made else "",
             network.onnx_state,
             network.onnx_message,
+            worth=tuple(exported.sentences(network, metric_label(network.run), "boxes")) if made else (),
         )
     ]
 

@@ -10,6 +10,7 @@ app_name = "networks"
 urlpatterns = [
     path("runs/<int:pk>/networks/<slug:name>/", views.detail, name="detail"),
     path("runs/<int:pk>/networks/<slug:name>/export/", views.export, name="export"),
+    path("runs/<int:pk>/networks/<slug:name>/measure/", views.measure, name="measure"),
     path("runs/<int:pk>/networks/<slug:name>/look/", views.look, name="look"),
     path("runs/<int:pk>/networks/<slug:name>/filters.png", views.filters, name="filters"),
     path("runs/<int:pk>/validation/<int:number>", views.question, name="question"),

@@ -83,6 +83,20 @@ def export(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     return redirect("networks:detail", pk=pk, name=name)
 
 
+@require_POST
+@editor_required
+def measure(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    """Asks a worker how good the network's ONNX form is; asking twice measures it once."""
+    network = _network(request, pk, name)
+    idle = Network.objects.filter(pk=network.pk, onnx_state=Network.Made.READY).exclude(
+        onnx_figures_state__in=[Network.Made.REQUESTED, Network.Made.READY]
+    )
+    if idle.update(onnx_figures_state=Network.Made.REQUESTED, onnx_figures_message=""):
+        dispatch("workers.measure_onnx", network.pk)
+        messages.success(request, "The ONNX form is being measured.")
+    return redirect("networks:detail", pk=pk, name=name)
+
+
 def _network(request: HttpRequest, pk: int, name: str) -> Network:
     rows = Network.objects.select_related("run", "run__dataset", "run__team")
     return get_object_or_404(request, rows, team="run__team", run_id=pk, name=name)

@@ -32,6 +32,7 @@ class RunUrls:
         "network": "networks:detail",  # + name
         "download": "networks:download",  # + name, kind
         "export": "networks:export",  # + name; POST
+        "measure": "networks:measure",  # + name; POST: how good its ONNX form is
         "picture": "networks:picture",  # + number
         "question": "networks:question",  # + number: a validation image that classifiers are asked about
         "filters": "networks:filters",  # + name
@@ -44,7 +45,7 @@ class RunUrls:
         "clone": "runs:clone",
     }
     WITH_ARGUMENTS = frozenset(
-        {"network", "download", "export", "picture", "question", "filters", "look", "table", "generations"}
+        {"network", "download", "export", "measure", "picture", "question", "filters", "look", "table", "generations"}
     )
     # What only a member may do; "" in a read-only view.
     MEMBERS_ONLY = frozenset(
@@ -57,6 +58,7 @@ class RunUrls:
             "delete",
             "clone",
             "export",
+            "measure",
             "look",
             "save_view",
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -78,6 +79,12 @@ class Detection(Task):
 
         return export_detector(model, network)
 
+    def evaluate_deployed(self, content: bytes, split: Split, data: Data) -> dict[str, float]:
+        """Of the form with decoding and suppression inside, image by image, at the confidence of :meth:`evaluate`."""
+        found = deployed_detections(content, split.images, threshold=FAINT, overlap=OVERLAP)
+        truths = list(split.targets)
+        return average_precision(found, truths, data.classes) | precision_and_recall(found, truths, data.classes)
+
     def chance(self, data: Data) -> float:
         """Boxes drawn blindly hit next to nothing."""
         return 0.0
@@ -114,6 +121,25 @@ def detections(
     found: list[Detections] = []
     for outputs in _maps(model, images, data, batch_size):
         found += detect(outputs, anchors, threshold=threshold, overlap=overlap)
+    return found
+
+
+def deployed_detections(content: bytes, images: Tensor, *, threshold: float, overlap: float) -> list[Detections]:
+    """What a file that puts out boxes finds in uint8 images [N, C, H, W], in ONNX Runtime."""
+    from evolution_core.measurement.latency import session
+
+    runner = session(content)
+    limits = {
+        "score_threshold": np.array([threshold], np.float32),
+        "overlap_threshold": np.array([overlap], np.float32),
+    }
+    height, width = images.shape[-2:]
+    sides = np.array([width, height] * 2, np.float32)
+    found = []
+    for image in images.split(1):
+        feed = {runner.get_inputs()[0].name: image.float().numpy(), **limits}
+        boxes, scores, classes = runner.run(["boxes", "scores", "classes"], feed)
+        found.append(Detections(*(torch.from_numpy(part) for part in (boxes / sides, scores, classes))))
     return found
 
 

@@ -1,0 +1,120 @@
+"""How good a network is in its ONNX form: measured by a worker once the file is there, and once more on the test images
+when those have been opened for the network. See webapp/networks/exported.py for what is kept."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F
+from django.db.models.fields.files import FieldFile
+from django.db.models.functions import Greatest
+
+from evolution_core.spec import EustressError
+from webapp.networks.exported import TEST, VALIDATION
+from webapp.networks.models import Network
+from webapp.runs.models import BaseFile
+from workers import materials, pace
+from workers.claims import Interrupted, patiently
+from workers.exports import SOURCE
+from workers.stopping import stopping
+
+MOST = 10_000  # images of one part
+LEAST = 64
+WORK = 5 * 10**11  # multiply-adds that one part may take in one form: a quarter of a minute on a slow core
+
+log = logging.getLogger(__name__)
+
+
+def measure_onnx(network_id: int) -> None:
+    """Measure a network's ONNX form where that was requested, unless another process is at it."""
+    network = Network.objects.select_related("run__dataset").filter(pk=network_id).first()
+    if network is None:
+        return
+    with suppress(materials.InUse), materials.alone(materials.run_folder(network.run), f"{network.name}.figures"):
+        _measure_alone(network)
+
+
+def _measure_alone(network: Network) -> None:
+    wanted = Network.objects.filter(
+        pk=network.pk, onnx_figures_state=Network.Made.REQUESTED, onnx_state=Network.Made.READY
+    )
+    if not wanted.filter(attempts__lt=pace.ATTEMPTS).update(attempts=F("attempts") + 1):
+        # attempts that killed their processes left their count behind; who asks again starts a new one
+        message = "Measuring it ended its worker, most likely for want of memory."
+        wanted.update(onnx_figures_state=Network.Made.FAILED, onnx_figures_message=message, attempts=0)
+        return
+    try:
+        while not _is_done(network):
+            network.refresh_from_db()
+            if part := missing(network):
+                _settle(network.pk, onnx_figures=network.onnx_figures | {part: _measured(network, part)})
+    except Interrupted:  # an orderly stop is no failed attempt
+        wanted.update(attempts=Greatest(F("attempts"), 1) - 1)
+    except EustressError as refusal:
+        _settle(network.pk, onnx_figures_state=Network.Made.FAILED, onnx_figures_message=str(refusal))
+    except Exception:
+        log.exception("The ONNX form of network %s could not be measured", network.pk)
+        message = "An unexpected error; the worker's log has the details."
+        _settle(network.pk, onnx_figures_state=Network.Made.FAILED, onnx_figures_message=message)
+
+
+@patiently
+def _is_done(network: Network) -> bool:
+    """Ends the work where nothing is left of it, unless the test images have been opened since the row was read."""
+    if missing(network):
+        return False
+    same = Network.objects.filter(pk=network.pk, test_accuracy=network.test_accuracy)
+    return bool(same.update(onnx_figures_state=Network.Made.READY, onnx_figures_message="", attempts=0))
+
+
+def missing(network: Network) -> str | None:
+    """The part on which the form is to be measured next; None when nothing is left."""
+    parts = [VALIDATION] if network.test_accuracy is None else [VALIDATION, TEST]
+    return next((part for part in parts if part not in network.onnx_figures), None)
+
+
+def _measured(network: Network, part: str) -> dict[str, Any]:
+    from evolution_core.architectures.onnx_import import deployed  # PyTorch: only where it is needed
+    from evolution_core.genome import load_network
+    from evolution_core.life.images import seen_as
+    from evolution_core.measurement.exported import measure_exported
+    from evolution_core.tasks import task_for
+
+    run = network.run
+    with TemporaryDirectory(dir=settings.WORK_ROOT, prefix="figures-") as folder:
+        source = Path(folder) / SOURCE
+        materials.copy_out(network.file, source)
+        loaded = load_network(source)
+    brought = materials.brought_file(run, BaseFile.Kind.ONNX, run.run_spec.own)
+    data = seen_as(materials.data_for(run, brought, _check), loaded.genome.mean, loaded.genome.std)
+    found = measure_exported(
+        _content(network.onnx),
+        deployed(loaded.model, loaded.genome.final),
+        task_for(data.task),
+        data.validation if part == VALIDATION else data.test,
+        data,
+        boxes=_content(network.onnx_nms) if network.onnx_nms else None,
+        most=max(LEAST, min(MOST, WORK // (network.macs or 1))),
+        check=_check,
+    )
+    return found.to_json()
+
+
+def _content(stored: FieldFile) -> bytes:
+    with stored.open("rb") as file:
+        return file.read()
+
+
+def _check() -> None:
+    if stopping.is_set():
+        raise Interrupted
+
+
+@patiently
+def _settle(network_id: int, **fields: Any) -> None:
+    Network.objects.filter(pk=network_id).update(attempts=0, **fields)
