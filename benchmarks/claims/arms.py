@@ -81,8 +81,17 @@ def peers(of: str = "evolved") -> tuple[Arm, ...]:
     )
 
 
-def study(name: str, title: str, about: str, *, data: str, further: tuple[str, str], seeds: int = 3) -> Claim:
-    """A headline's settings, a way `further` (an environment, and its words), and all that they are held against."""
+def study(
+    name: str,
+    title: str,
+    about: str,
+    *,
+    data: str,
+    further: tuple[str, str],
+    more: tuple[Arm, ...] = (),
+    seeds: int = 3,
+) -> Claim:
+    """A headline's settings, a way `further` (an environment, and its words), what both are held against, `more`."""
     settings = dict(HEADLINES[name].settings)
     rounds = (settings["generations"] - 1) * settings["epochs"] + settings["last_epochs"]
     first, *questions = question({}, rounds)
@@ -90,4 +99,6 @@ def study(name: str, title: str, about: str, *, data: str, further: tuple[str, s
     environment, words = further
     stretch = Arm(f"evolved-{environment}", f"generations, death-list stress, {words}", HEADLINE,
                   fields={"environment": environment})  # fmt: skip
-    return Claim(name, title, about, data, settings, (first, dense, stretch, *questions, *others, *peers()), seeds)
+    return Claim(
+        name, title, about, data, settings, (first, dense, stretch, *questions, *others, *more, *peers()), seeds
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .arms import controls, peers, question, remedies, study
-from .declared import Claim
+from .arms import REMEDIES, controls, peers, question, remedies, study
+from .declared import Arm, Claim
 
 MNIST = study(
     "lenet-mnist",
@@ -19,6 +19,18 @@ FASHION = study(
     "From 431,080 parameters to a fifteenth in three generations.",
     data="fashion-mnist",
     further=("30x", "to a thirtieth"),
+    more=(
+        Arm("unled", "no distillation: the labels alone", REMEDIES, fields={"distillation": 0.0}),
+        Arm("unled-30x", "the same, to a thirtieth", REMEDIES, fields={"distillation": 0.0, "environment": "30x"}),
+        Arm(
+            "wide",
+            "conv1 and conv2 keep half of their filters",
+            REMEDIES,
+            fields={"distillation": 0.0, "floors": {"conv1": 0.5, "conv2": 0.5}},
+        ),
+        Arm("wide-led", "both", REMEDIES, fields={"floors": {"conv1": 0.5, "conv2": 0.5}}),
+        Arm("candidates", "no distillation, best of 8 draws", REMEDIES, fields={"distillation": 0.0, "candidates": 8}),
+    ),
     seeds=5,
 )
 

@@ -21,12 +21,14 @@ def settings(here: Measured) -> str | None:
     spec, data = run["settings"], run["about_data"]
     ancestor = spec["epochs"] if spec["ancestor_epochs"] is None else spec["ancestor_epochs"]
     last = "" if spec["last_epochs"] is None else f" ({spec['last_epochs']:g} in the last)"
+    led = f" {100 * share:.0f} % of the loss in growth follows the ancestor." if (share := spec["distillation"]) else ""
     return (
         f"{data['train']:,} training images, {data['validation']:,} for validation, {data['test']:,} for the test. The "
         f"ancestor is trained for {ancestor:g} epochs and each generation for {spec['epochs']:g}{last}, "
         f"{100 * spec['gestation']:.0f} % of them in gestation where an arm has any; every arm has {run['epochs']:g} "
         "epochs in all, the same ancestor for the same seed, and the same optimizer "
-        f"({catalogue.OPTIMIZERS[spec['optimizer']].label}); its final network is chosen on validation images. "
+        f"({catalogue.OPTIMIZERS[spec['optimizer']].label}); its final network is chosen on validation images."
+        f"{led} "
         "*Against dense*: test accuracy minus that of the same dense network trained for as many epochs, paired by "
         "seed."
     )

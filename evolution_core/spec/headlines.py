@@ -35,6 +35,7 @@ _LENET: dict[str, Any] = {
     "last_epochs": 6.0,
     "resource": "parameters",
 }
+_FASHION: dict[str, Any] = {**_LENET, "environment": "15x", "distillation": 0.5}
 _COLOUR: dict[str, Any] = {
     "validation_share": 0.1,
     "augmentation": "flip-shift",
@@ -87,7 +88,7 @@ HEADLINES: dict[str, Headline] = {
     headline.name: headline
     for headline in (
         Headline("lenet-mnist", "LeNet-5, 100 times smaller", "MNIST", {**_LENET, "environment": "100x"}),
-        Headline("lenet-fashion", "LeNet-5, 15 times smaller", "Fashion-MNIST", {**_LENET, "environment": "15x"}),
+        Headline("lenet-fashion", "LeNet-5, 15 times smaller", "Fashion-MNIST", _FASHION),
         Headline("alexnet-cifar", "AlexNet, 20 times smaller", "CIFAR-10", {**_ALEXNET, "environment": "20x"}),
         Headline("resnet20-cifar", "ResNet-20, 2.6 times fewer MACs", "CIFAR-10", {**_RESNET, "environment": "2.6x"}),
         Headline("yolo-bccd", "YOLOv2, 33 times smaller", "BCCD", {**_YOLO, "environment": "33x"}, "detection"),
