@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..spec import RunSpec
 from .muon import Muon
+from .precision import products
 
 # Peak learning rates that neither stall nor diverge on LeNet-5 and AlexNet (benchmarks/learning_rates.py).
 RATES = {"muon": 0.02, "adamw": 2e-3, "sgd": 0.05}
@@ -73,7 +74,7 @@ class Optimizer:
                 {"params": [w.parameter for w in muon if w.groups == count], "groups": count}
                 for count in sorted({w.groups for w in muon})
             ]
-            self._parts.append((Muon(groups, lr=self.peak, weight_decay=spec.weight_decay), self.peak))
+            self._parts.append((Muon(groups, self.peak, spec.weight_decay, dtype=products(spec)), self.peak))
         if rest:
             self._parts.append(self._plain(rest, spec))
 

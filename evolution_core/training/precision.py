@@ -1,7 +1,7 @@
-"""In which numbers the forward and backward passes of training are computed.
+"""In which numbers training multiplies.
 
 Weights, their gradients, the optimizer's state and every loss stay float32: in bfloat16 are the products of
-convolutions and matrices alone, whose range is that of float32, so that losses need no scaling.
+convolutions and matrices alone, Muon's too, whose range is that of float32, so that losses need no scaling.
 """
 
 from __future__ import annotations
@@ -11,6 +11,11 @@ import torch
 from ..spec import RunSpec
 
 _UNITS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")  # processors' own names of what multiplies bfloat16
+
+
+def products(spec: RunSpec) -> torch.dtype:
+    """What products are computed in."""
+    return torch.bfloat16 if spec.precision == "bfloat16" else torch.float32
 
 
 def mixed(spec: RunSpec, device: torch.device) -> torch.autocast:

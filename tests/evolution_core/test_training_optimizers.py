@@ -13,10 +13,14 @@ from evolution_core.training.optimizers import Optimizer, classify
 from tests.evolution_core.small_world import small
 
 
-def test_on_matrices_it_takes_the_step_that_torch_takes():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_on_matrices_it_takes_the_step_that_torch_takes(dtype):
     start = torch.randn(12, 20, generator=torch.Generator().manual_seed(0))
     ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
-    one, other = Muon([ours], lr=0.1, weight_decay=0.5), torch.optim.Muon([theirs], lr=0.1, weight_decay=0.5)
+    one, other = (
+        Muon([ours], lr=0.1, weight_decay=0.5, dtype=dtype),
+        torch.optim.Muon([theirs], lr=0.1, weight_decay=0.5),
+    )
     for seed in range(3):
         gradient = torch.randn(12, 20, generator=torch.Generator().manual_seed(seed))
         for parameter, optimizer in ((ours, one), (theirs, other)):
@@ -24,6 +28,7 @@ def test_on_matrices_it_takes_the_step_that_torch_takes():
             optimizer.step()
     moved = (theirs - start).norm()
     assert (ours - theirs).norm() < 0.02 * moved  # torch rounds to bfloat16
+    assert (ours.dtype, one.state[ours]["momentum"].dtype) == (torch.float32, torch.float32)
 
 
 @pytest.mark.parametrize("shape", [(1, 6, 40), (2, 40, 6), (3, 16, 16)])
