@@ -6,7 +6,8 @@ The plain loop is what a tutorial shows, at its best: a TensorDataset of images 
 DataLoader without worker processes (for tensors in memory they only cost), torch's default AdamW, the loss read at
 each step. Ours starts from uint8 images and normalises each batch, and is run in mixed bfloat16 too. All train in
 turns on the same machine, each round the same number of steps; the ratio is of the two times of one round, and its
-median over rounds is printed. The first round only warms up. Writes benchmarks/results/training-speed-ARCHITECTURE-threads.json.
+median over rounds is printed. The first round only warms up. Writes
+benchmarks/results/training-speed-ARCHITECTURE-threads.json.
 """
 
 from __future__ import annotations
