@@ -3,64 +3,41 @@ when those have been opened for the network. See webapp/networks/exported.py for
 
 from __future__ import annotations
 
-import logging
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import Q
 from django.db.models.fields.files import FieldFile
-from django.db.models.functions import Greatest
 
-from evolution_core.spec import EustressError
 from webapp.networks.exported import TEST, VALIDATION
 from webapp.networks.models import Network
 from webapp.runs.models import BaseFile
-from workers import materials, pace
+from workers import materials
 from workers.claims import Interrupted, patiently
 from workers.exports import SOURCE
+from workers.making import Making, settle
 from workers.stopping import stopping
 
 MOST = 10_000  # images of one part
 LEAST = 64
 WORK = 5 * 10**11  # multiply-adds that one part may take in one form: a quarter of a minute on a slow core
 
-log = logging.getLogger(__name__)
+FIGURES = Making("onnx_figures", "Measuring it", Q(onnx_state=Network.Made.READY))
 
 
 def measure_onnx(network_id: int) -> None:
-    """Measure a network's ONNX form where that was requested, unless another process is at it."""
-    network = Network.objects.select_related("run__dataset").filter(pk=network_id).first()
-    if network is None:
-        return
-    with suppress(materials.InUse), materials.alone(materials.run_folder(network.run), f"{network.name}.figures"):
-        _measure_alone(network)
+    """Measure a network's ONNX form where that was requested."""
+    FIGURES.make(network_id, _measure)
 
 
-def _measure_alone(network: Network) -> None:
-    wanted = Network.objects.filter(
-        pk=network.pk, onnx_figures_state=Network.Made.REQUESTED, onnx_state=Network.Made.READY
-    )
-    if not wanted.filter(attempts__lt=pace.ATTEMPTS).update(attempts=F("attempts") + 1):
-        # attempts that killed their processes left their count behind; who asks again starts a new one
-        message = "Measuring it ended its worker, most likely for want of memory."
-        wanted.update(onnx_figures_state=Network.Made.FAILED, onnx_figures_message=message, attempts=0)
-        return
-    try:
-        while not _is_done(network):
-            network.refresh_from_db()
-            if part := missing(network):
-                _settle(network.pk, onnx_figures=network.onnx_figures | {part: _measured(network, part)})
-    except Interrupted:  # an orderly stop is no failed attempt
-        wanted.update(attempts=Greatest(F("attempts"), 1) - 1)
-    except EustressError as refusal:
-        _settle(network.pk, onnx_figures_state=Network.Made.FAILED, onnx_figures_message=str(refusal))
-    except Exception:
-        log.exception("The ONNX form of network %s could not be measured", network.pk)
-        message = "An unexpected error; the worker's log has the details."
-        _settle(network.pk, onnx_figures_state=Network.Made.FAILED, onnx_figures_message=message)
+def _measure(network: Network) -> None:
+    """Part by part, each put down at once: what has been measured is not measured again."""
+    while not _is_done(network):
+        network.refresh_from_db()
+        if part := missing(network):
+            settle(network.pk, onnx_figures=network.onnx_figures | {part: _measured(network, part)})
 
 
 @patiently
@@ -113,8 +90,3 @@ def _content(stored: FieldFile) -> bytes:
 def _check() -> None:
     if stopping.is_set():
         raise Interrupted
-
-
-@patiently
-def _settle(network_id: int, **fields: Any) -> None:
-    Network.objects.filter(pk=network_id).update(attempts=0, **fields)

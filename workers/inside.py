@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -15,16 +13,14 @@ import numpy as np
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db.models import F
 from PIL import Image
 
 from evolution_core.records import ANCESTOR
-from evolution_core.spec import EustressError
 from webapp.networks.inside_files import answers_name, filters_name, index_name, inside_name, pack_name, read_json
 from webapp.networks.models import Network
 from webapp.runs.models import BaseFile, Run
-from workers import materials, pace
-from workers.claims import patiently
+from workers import materials
+from workers.making import Making
 
 if TYPE_CHECKING:
     from evolution_core.data import Data
@@ -38,47 +34,19 @@ EXACT = 48  # pixels a side up to which thumbnails are kept without loss
 QUALITY = 85
 COLUMNS = 16  # of filters, at most
 
-log = logging.getLogger(__name__)
+INSIDE = Making("inside", "Looking inside")
 
 
 def look_inside(network_id: int) -> None:
-    """Look into a network where that was requested, unless another process is at it (the sweeper may ask again)."""
-    network = Network.objects.select_related("run__dataset").filter(pk=network_id).first()
-    if network is None:
-        return
-    folder = materials.run_folder(network.run)
-    with suppress(materials.InUse), materials.alone(folder, f"{network.name}.inside"):
-        _look_alone(network)
+    """Look into a network where that was requested."""
+    INSIDE.make(network_id, _made)
 
 
-def _look_alone(network: Network) -> None:
-    wanted = Network.objects.filter(
-        pk=network.pk, inside_state=Network.Made.REQUESTED, state=Network.State.MEASURED
-    ).exclude(file="")
-    if not wanted.filter(attempts__lt=pace.ATTEMPTS).update(attempts=F("attempts") + 1):
-        # attempts that killed their processes left their count behind; who asks again starts a new one
-        message = "Looking inside ended its worker, most likely for want of memory."
-        wanted.update(inside_state=Network.Made.FAILED, inside_message=message, attempts=0)
-        return
-    try:
-        with TemporaryDirectory(dir=settings.WORK_ROOT, prefix="inside-") as folder:
-            made = _made(network, Path(folder))
-    except materials.InUse:
-        raise
-    except EustressError as refusal:
-        _settle(network.pk, inside_state=Network.Made.FAILED, inside_message=str(refusal))
-    except Exception:
-        log.exception("Network %s could not be looked into", network.pk)
-        message = "An unexpected error; the worker's log has the details."
-        _settle(network.pk, inside_state=Network.Made.FAILED, inside_message=message)
-    else:
-        _settle(network.pk, inside_state=Network.Made.READY, inside_message="", **made)
-
-
-def _made(network: Network, folder: Path) -> dict[str, str]:
+def _made(network: Network) -> dict[str, str]:
     """The storage names of what was made, by the fields that hold them. Doing it twice leaves the same files."""
-    own = _loaded(network, folder)
-    made = {"inside": _keep_inside(network, own, folder)}
+    with TemporaryDirectory(dir=settings.WORK_ROOT, prefix="inside-") as folder:
+        own = _loaded(network, Path(folder))
+        made = {"inside": _keep_inside(network, own, Path(folder))}
     if network.run.dataset.task == "classification":
         made["answers"] = _keep_answers(network, own)
     return made
@@ -90,11 +58,6 @@ def _loaded(network: Network, folder: Path) -> LoadedNetwork:
     path = folder / f"{network.name}.safetensors"
     materials.copy_out(network.file, path)
     return load_network(path)
-
-
-@patiently
-def _settle(network_id: int, **fields: str) -> None:
-    Network.objects.filter(pk=network_id).update(attempts=0, **fields)
 
 
 # --- wiring and filters -------------------------------------------------------------------
