@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.models.fields.json import KeyTransform
 
 
 class OrderedJSONField(models.JSONField):
@@ -28,3 +29,12 @@ class OrderedJSONField(models.JSONField):
         from psycopg.types.json import Json
 
         return Json(adapted.obj)  # as `jsonb`, Django's way, it would lose its order on the way
+
+
+def key_of(field: str, key: str) -> KeyTransform:
+    """A key of a JSON field, for `values_list`.
+
+    Django's spelling "field__key" gets there by an exception that it keeps, and with it everything that the callers
+    have read, thousands of networks, until the garbage collector comes by.
+    """
+    return KeyTransform(key, field)

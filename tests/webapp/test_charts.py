@@ -88,7 +88,8 @@ def test_later_answers_hold_what_changed_and_what_is_open(evolution: Any) -> Non
 def test_the_front_grows_generation_by_generation_to_the_front_of_all(born: list[list[tuple[float, float]]]) -> None:
     numbered = [[(100 * g + i, point) for i, point in enumerate(points)] for g, points in enumerate(born)]
     flat = [pair for points in numbered for pair in points]
-    found, volumes = progress(numbered, (10.0, 0.0))
+    places = [[(cost, -quality, i) for i, (cost, quality) in points] for points in numbered]
+    found, volumes = progress(places, (10.0, 0.0))
     assert set(found) == {flat[i][0] for i in front([point for _, point in flat])}
     assert volumes == sorted(volumes)
     best = [point for i, point in flat if i in set(found)]

@@ -98,7 +98,7 @@ def test_a_run_stands_by_its_chosen_network(client_of: Any, vic: Any, runs: list
     response = client_of(vic).get(address(runs[0], networks=((runs[0], "2-1"),)))
     entries = [row["entry"] for row in response.context["entries"]]
     assert runs[0].chosen is not None
-    assert [(one.letter, one.name, one.network.name) for one in entries] == [
+    assert [(one["letter"], one["name"], one["network"].name) for one in entries] == [
         ("A", "", runs[0].chosen.name),
         ("B", "2-1", "2-1"),
     ]
@@ -320,7 +320,7 @@ def test_an_address_of_ones_other_team_switches_to_it(
     client = client_of(vic)
     client.get(address(runs[0]))
     response = client.get(address(other_run, runs[0]))
-    assert [row["entry"].run.pk for row in response.context["entries"]] == [other_run.pk]
+    assert [row["entry"]["run"].pk for row in response.context["entries"]] == [other_run.pk]
     assert response.context["missing"] == 1
 
 

@@ -37,10 +37,11 @@ def test_the_line_goes_from_the_ancestor_to_the_network(evolution: Run) -> None:
     conv1 = found["rows"][0]
     assert conv1["layer"] == "conv1"
     assert [cell["left"] for cell in conv1["cells"]] == [
-        Network.objects.get(run=evolution, name=name).clusters["conv1"] for name in ("ancestor", "1-2", "2-2", "3-1")
+        str(Network.objects.get(run=evolution, name=name).clusters["conv1"])
+        for name in ("ancestor", "1-2", "2-2", "3-1")
     ]
-    assert conv1["cells"][0]["shade"] == 10
-    assert conv1["cells"][-1]["share"] == conv1["cells"][-1]["left"] / 96
+    assert (conv1["before"], conv1["cells"][0]["shade"]) == (96, "10")
+    assert conv1["share"] == int(conv1["cells"][-1]["left"]) / 96
 
 
 def test_of_two_parents_the_leading_one_is_followed(team: Any) -> None:
@@ -71,7 +72,7 @@ def test_pages_show_it_as_a_table_without_inline_style(client_of: Any, vic: Any,
         text = client.get(address).content.decode()
         assert f"from the ancestor to {chosen.name}" in text
         part = text[text.index('id="survival"') :]
-        assert re.search(r'<td class="num h10" title="96 of 96">96</td>', part)
+        assert re.search(r'<tr title="conv1, of 96"><th scope="row">conv1</th><td class="num h10">96</td>', part)
         assert " style=" not in part[: part.index("</section>")]
     selected = client.get(f"/runs/{evolution.pk}/?network=2-1").content.decode()
     assert "from the ancestor to 2-1" in selected

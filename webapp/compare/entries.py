@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webapp.compare.asked import Asked
+from webapp.fields import key_of
 from webapp.networks.models import Network
 from webapp.runs.addresses import RunUrls
 from webapp.runs.models import Run
@@ -91,8 +92,8 @@ class Details:
         """One query."""
         keys = {network.pk for entry in entries for network in entry.line}
         parts = ("history", "seconds", "metric", "metrics")
-        columns = ("pk", "answers", *(f"record__{part}" for part in parts))
-        rows = Network.objects.filter(pk__in=keys).values_list(*columns)
+        inside = (key_of("record", part) for part in parts)
+        rows = Network.objects.filter(pk__in=keys).values_list("pk", "answers", *inside)
         return cls({row[0]: dict(zip(("answers", *parts), row[1:], strict=True)) for row in rows})
 
     def get(self, network: Snapshot, part: str, default: Any) -> Any:

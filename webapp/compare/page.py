@@ -56,10 +56,16 @@ def page_context(team: Team, asked: Asked) -> dict[str, Any]:
     }
 
 
+_SHOWN = ("letter", "number", "name", "run", "title", "url", "network", "network_url")
+
+
 def _entry(entry: Entry, asked: Asked) -> dict[str, Any]:
+    """What is shown of an entry. Not the entry itself: a template's context lives on until the garbage collector comes
+    by, and the whole lineage would with it."""
     found = tables.figures(entry)
     cells = [{"heading": heading, "kind": kind, "value": found[key]} for key, heading, kind in tables.FIGURES]
-    return {"entry": entry, "cells": cells, "without": asked.without(entry.thing)}
+    shown = {name: getattr(entry, name) for name in _SHOWN}
+    return {"entry": shown, "cells": cells, "without": asked.without(entry.thing)}
 
 
 def _metric(entries: list[Entry]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from webapp.fields import key_of
 from webapp.networks.models import Network
 
 from .addresses import RunUrls
@@ -85,7 +86,7 @@ def figures(run: Run, lineage: Lineage, network: Snapshot) -> list[dict[str, str
 def layers(run: Run, network: Snapshot, against: Snapshot | None) -> list[dict[str, Any]]:
     """Each layer's clusters and parameters beside those of `against`: the difference that an edge stands for."""
     names = [network.name, *([against.name] if against else [])]
-    rows = Network.objects.filter(run=run, name__in=names).values_list("name", "record__layers")
+    rows = Network.objects.filter(run=run, name__in=names).values_list("name", key_of("record", "layers"))
     records = {name: {row["layer"]: row for row in found or []} for name, found in rows}
     own, other = records.get(network.name, {}), records.get(against.name, {}) if against else {}
     before = against.clusters if against else {}

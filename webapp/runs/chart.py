@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
+from webapp.fields import key_of
 from webapp.networks.models import Network
 
 from .addresses import RunUrls
@@ -36,7 +38,7 @@ def chart_data(
     drop = lineage.max_drop if drop is None else drop
     index = {network.name: i for i, network in enumerate(lineage.networks)}
     leading = lineage.leading
-    best, volumes = fronts(run, lineage, index)
+    best, volumes = fronts(run, lineage)
     rows = _rows(run, lineage, after)
     return {
         "metric": metric_label(run),
@@ -82,30 +84,28 @@ def _columns(networks: list[Snapshot], index: dict[str, int]) -> dict[str, list[
 
 
 def fronts(
-    run: Run, lineage: Lineage, index: dict[str, int], costs: Iterable[str] = COSTS
+    run: Run, lineage: Lineage, costs: Iterable[str] = COSTS
 ) -> tuple[dict[str, list[int]], dict[str, list[float]]]:
-    """For each cost: measured networks that no other beats on it and on accuracy, cheapest first; and the
-    hypervolume after each generation."""
+    """For each cost: measured networks that no other beats on it and on accuracy, cheapest first, as their places in
+    `lineage.networks`; and the hypervolume after each generation."""
     chance = _chance(run)
-    generations: list[list[Snapshot]] = [[] for _ in range(max(lineage.generations, default=-1) + 1)]
-    for network in lineage.measured:
-        generations[network.generation].append(network)
+    generations: list[list[tuple[Snapshot, float, int]]] = [[] for _ in range(max(lineage.generations, default=-1) + 1)]
+    for place, network in enumerate(lineage.networks):
+        if network.is_measured and network.validation_accuracy is not None:
+            generations[network.generation].append((network, -network.validation_accuracy, place))
     best, volumes = {}, {}
     for cost in costs:
-        field = MEASURES[cost].field
-        dense = getattr(lineage.ancestor, field) if lineage.ancestor else None
-        points = [
-            [(index[n.name], (value, n.validation_accuracy or 0.0)) for n in born if (value := getattr(n, field))]
-            for born in generations
-        ]
-        best[cost], found = progress(points, (dense, chance) if dense else None)
+        value_of = attrgetter(MEASURES[cost].field)
+        dense = value_of(lineage.ancestor) if lineage.ancestor else None
+        places = ([(value, loss, i) for n, loss, i in born if (value := value_of(n))] for born in generations)
+        best[cost], found = progress(places, (dense, chance) if dense else None)
         volumes[cost] = [round(volume, 6) for volume in found]
     return best, volumes
 
 
 def _chance(run: Run) -> float:
     """What guessing reaches, as the engine measured it."""
-    found = Network.objects.filter(run=run, name=ANCESTOR).values_list("record__chance", flat=True).first()
+    found = Network.objects.filter(run=run, name=ANCESTOR).values_list(key_of("record", "chance"), flat=True).first()
     return float(found or 0.0)
 
 

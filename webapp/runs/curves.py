@@ -56,7 +56,7 @@ def curves_context(run: Run, lineage: Lineage, urls: RunUrls, selected: str = ""
 
     While nothing is in training, the selected (or the leading) network comes with the line that led to it.
     """
-    living = [network for network in lineage.networks if network.is_living]
+    living = [network for network in lineage.open if network.is_living]
     shown = living[:SHOWN]
     chosen = lineage.by_name.get(selected) or (lineage.leading if not living else None)
     if chosen is not None and not living:

@@ -109,15 +109,13 @@ def _guess(plan: _Plan, ancestors: float) -> Span:
 
 def _ends(lineage: Lineage) -> dict[int, datetime]:
     """When each finished generation's last network was measured."""
-    ends: dict[int, datetime] = {}
-    for network in lineage.networks:
-        if network.measured_at is not None:
-            known = ends.get(network.generation)
-            ends[network.generation] = max(known, network.measured_at) if known else network.measured_at
-    for network in lineage.networks:  # one that is still open keeps its generation open
-        if network.is_open:
-            ends.pop(network.generation, None)
-    return ends
+    unfinished = {network.generation for network in lineage.open}
+    last = {
+        generation: max((n for n in born if n.measured_text), key=lambda n: n.measured_text or "", default=None)
+        for generation, born in lineage.generations.items()
+        if generation not in unfinished
+    }
+    return {generation: n.measured_at for generation, n in last.items() if n is not None and n.measured_at}
 
 
 def _paces(plan: _Plan, lineage: Lineage, past: History, present: int, done: float, now: datetime) -> list[float]:
@@ -135,6 +133,6 @@ def _paces(plan: _Plan, lineage: Lineage, past: History, present: int, done: flo
 
 def _share_done(lineage: Lineage, generation: int, offspring: int) -> float:
     """How much of a generation is done, 0 to 1."""
-    born = [network for network in lineage.networks if network.generation == generation]
+    born = lineage.generations.get(generation, [])
     done = sum(min(1.0, network.progress) if network.is_open else 1.0 for network in born)
     return min(1.0, done / max(1, offspring, len(born)))

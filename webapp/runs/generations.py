@@ -18,7 +18,7 @@ def generation_records(run: Run, lineage: Lineage, costs: Iterable[str] = COSTS)
     One query.
     """
     costs = tuple(costs)
-    _, volumes = fronts(run, lineage, {network.name: i for i, network in enumerate(lineage.networks)}, costs)
+    _, volumes = fronts(run, lineage, costs)
     rows = []
     for generation, networks in lineage.generations.items():
         measured = [n for n in networks if n.is_measured]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 Point = tuple[float, float]  # cost, quality
+Place = tuple[float, float, int]  # cost, minus quality, a number of the caller's: they sort as they are, cheapest first
 
 
 def front(points: Sequence[Point]) -> list[int]:
@@ -14,16 +15,17 @@ def front(points: Sequence[Point]) -> list[int]:
     `points` are (cost, quality): less cost and more quality are better. One point dominates another when it is no
     worse in both and better in one, so equal points stay or fall together. One sort and one sweep: O(n log n).
     """
-    order = sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1]))
-    kept: list[int] = []
-    for index in order:
-        cost, quality = points[index]
-        if not kept:
-            kept.append(index)
-            continue
-        last_cost, last_quality = points[kept[-1]]
-        if quality > last_quality or (quality == last_quality and cost == last_cost):
-            kept.append(index)
+    return [number for _, _, number in _swept((cost, -quality, i) for i, (cost, quality) in enumerate(points))]
+
+
+def _swept(places: Iterable[Place]) -> list[Place]:
+    kept: list[Place] = []
+    last, least = math.inf, math.inf
+    for place in sorted(places):
+        cost, loss, _ = place
+        if loss < least or (loss == least and cost == last):
+            kept.append(place)
+            last, least = cost, loss
     return kept
 
 
@@ -45,17 +47,14 @@ def hypervolume(points: Sequence[Point], reference: Point) -> float:
     return area
 
 
-def progress(
-    generations: Iterable[Sequence[tuple[int, Point]]], reference: Point | None
-) -> tuple[list[int], list[float]]:
+def progress(generations: Iterable[Sequence[Place]], reference: Point | None) -> tuple[list[int], list[float]]:
     """The final front (as the given numbers) and the hypervolume after each generation.
 
-    Each generation is a sequence of (number, point); only the front so far is compared with the next one.
+    Each generation is a sequence of places; only the front so far is compared with the next one.
     """
-    best: list[tuple[int, Point]] = []
+    best: list[Place] = []
     volumes = []
     for born in generations:
-        candidates = [*best, *born]
-        best = [candidates[i] for i in front([point for _, point in candidates])]
-        volumes.append(hypervolume([point for _, point in best], reference) if reference else 0.0)
-    return [number for number, _ in best], volumes
+        best = _swept([*best, *born])
+        volumes.append(hypervolume([(cost, -loss) for cost, loss, _ in best], reference) if reference else 0.0)
+    return [number for _, _, number in best], volumes

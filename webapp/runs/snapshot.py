@@ -39,6 +39,8 @@ _PLAIN = (
     "ancestor_latency_ms",
     "attempts",
 )
+_OPEN = frozenset({str(Network.State.WAITING), str(Network.State.LIVING)})
+_MEASURED, _LIVING = str(Network.State.MEASURED), str(Network.State.LIVING)
 # Read as text and taken apart only where asked for: few of thousands of networks are.
 _LATER = ("clusters", "heartbeat_at", "created_at", "started_at", "measured_at")
 
@@ -97,16 +99,16 @@ class Snapshot(NamedTuple):
 
     @property
     def is_measured(self) -> bool:
-        return self.state == Network.State.MEASURED
+        return self.state == _MEASURED
 
     @property
     def is_living(self) -> bool:
-        return self.state == Network.State.LIVING
+        return self.state == _LIVING
 
     @property
     def is_open(self) -> bool:
         """Not ended: waiting for a worker, or with one."""
-        return self.state in (Network.State.WAITING, Network.State.LIVING)
+        return self.state in _OPEN
 
     @property
     def speed_up(self) -> float | None:
@@ -161,8 +163,8 @@ class Lineage:
             if parent in names:
                 parents[child] = (*parents.get(child, ()), names[parent])
         networks: dict[int, list[Snapshot]] = {run.pk: [] for run in runs}
-        for *row, run_id in rows:
-            networks[run_id].append(Snapshot._make((*row, parents.get(row[0], ()))))
+        for row in rows:
+            networks[row[-1]].append(Snapshot._make((*row[:-1], parents.get(row[0], ()))))
         return {run.pk: cls._ruled(run, networks[run.pk], names.get(run.chosen_id or 0)) for run in runs}
 
     @classmethod
@@ -194,12 +196,17 @@ class Lineage:
         return next((network for network in self.networks if network.is_ancestor), None)
 
     @cached_property
-    def measured(self) -> list[Snapshot]:
-        return [n for n in self.networks if n.is_measured and n.validation_accuracy is not None]
+    def open(self) -> list[Snapshot]:
+        """Those that have not ended: few of thousands."""
+        return [network for network in self.networks if network.state in _OPEN]
 
-    @property
+    @cached_property
+    def measured(self) -> list[Snapshot]:
+        return [n for n in self.networks if n.state == _MEASURED and n.validation_accuracy is not None]
+
+    @cached_property
     def offspring(self) -> list[Snapshot]:
-        return [network for network in self.measured if not network.is_ancestor]
+        return [network for network in self.measured if network.generation]
 
     @cached_property
     def chosen(self) -> Snapshot | None:

@@ -104,7 +104,7 @@ def status_of(run: Run, lineage: Lineage, now: datetime | None = None, history: 
     told = teller(run, lineage, now, history)
     if told.ended:
         return replace(told, share=1.0)
-    waits = [wait for network in lineage.networks if (wait := _wait(run, network, history))]
+    waits = [wait for network in lineage.open if (wait := _wait(run, network, history))]
     return replace(
         told,
         share=progress_share(told.bars),
@@ -131,13 +131,16 @@ def _wait(run: Run, network: Snapshot, history: History) -> Wait | None:
 def bars(run: Run, lineage: Lineage) -> tuple[Bar, ...]:
     """The ancestor's and each generation's share done."""
     generations, offspring = int(spec_value(run, "generations", 0)), int(spec_value(run, "offspring", 1))
+    still: dict[int, list[float]] = {}  # what is left of each open network, by generation
+    for network in lineage.open:
+        still.setdefault(network.generation, []).append(1.0 - min(1.0, network.progress))
     result = []
     for generation in range(generations + 1):
-        born = lineage.generations.get(generation, [])
-        expected = max(1 if generation == 0 else offspring, len(born))
-        done = sum(min(1.0, n.progress) if n.is_open else 1.0 for n in born)
-        if run.has_ended and born and not any(n.is_open for n in born):
-            expected = len(born)
+        born, left = len(lineage.generations.get(generation, [])), still.get(generation, [])
+        expected = max(1 if generation == 0 else offspring, born)
+        done = born - sum(left)
+        if run.has_ended and born and not left:
+            expected = born
         result.append(Bar(f"generation {generation}" if generation else "ancestor", done / expected))
     return tuple(result)
 
@@ -145,7 +148,7 @@ def bars(run: Run, lineage: Lineage) -> tuple[Bar, ...]:
 def lives(lineage: Lineage, now: datetime, history: History) -> tuple[Life, ...]:
     return tuple(
         Life(network, PHASES.get(network.phase, network.phase), _silence(network, now), history.lost[network.pk])
-        for network in lineage.networks
+        for network in lineage.open
         if network.is_living
     )
 
@@ -186,7 +189,7 @@ def _running(run: Run, lineage: Lineage, now: datetime, history: History) -> Sta
         return Status("lost", headline, detail, advice, **common)  # type: ignore[arg-type]
     left = eta.in_words(eta.seconds_left(run, lineage, now, history))
     advice = ""
-    if not alive and any(n.is_open for n in lineage.networks):
+    if not alive and lineage.open:
         detail = f"{detail}; waiting for a worker" if detail else "waiting for a worker"
         if workers_alive() == 0:
             advice, left = "No worker is alive at the moment. The run goes on as soon as one is.", ""
@@ -198,7 +201,7 @@ def _paused(run: Run, lineage: Lineage, now: datetime, history: History) -> Stat
         return Status("waiting", "Cancelling", bars=bars(run, lineage))
     if not run.pause_requested_at:
         return Status("waiting", "Resuming", bars=bars(run, lineage))
-    begun = [network for network in lineage.networks if network.is_open and network.progress]
+    begun = [network for network in lineage.open if network.progress]
     detail = "nothing is lost"
     if begun:
         detail += f": {_plural(len(begun), 'network waits at its checkpoint', 'networks wait at their checkpoints')}"
@@ -207,13 +210,12 @@ def _paused(run: Run, lineage: Lineage, now: datetime, history: History) -> Stat
 
 def _where(run: Run, lineage: Lineage) -> tuple[str, str]:
     """Headline and detail of a run under way, from the networks that are there."""
-    open_ones = [network for network in lineage.networks if network.is_open]
-    generation = max((network.generation for network in open_ones), default=int(run.generation or 0))
+    generation = max((network.generation for network in lineage.open), default=int(run.generation or 0))
     if generation == 0:
         if lineage.ancestor is not None and lineage.ancestor.is_measured:
             return "Making generation 1", ""
         return "Training the ancestor", ""
-    born = [network for network in lineage.networks if network.generation == generation]
+    born = lineage.generations.get(generation, [])
     done = sum(1 for network in born if not network.is_open)
     if born and done == len(born):
         final = generation >= int(spec_value(run, "generations", generation))

@@ -14,20 +14,26 @@ LAYERS = 200  # of the strip; deeper networks are shown by the layers that lost 
 def survival_context(lineage: Lineage, network: Snapshot | None, urls: RunUrls) -> dict[str, Any] | None:
     """Context of `runs/_survival.html`: layers by the networks from the ancestor to `network`, with what is left.
 
-    {"of": name, "line": [{"name", "url", "generation"}], "rows": [{"layer", "cells": [{"left", "before", "share",
-    "shade"}]}], "hidden": layers left out}; None where there is no line yet.
+    {"of": name, "line": [{"name", "url", "generation"}], "rows": [{"layer", "before", "share": what the last network
+    has left, "cells": [{"left", "shade"}]}], "hidden": layers left out}; None where there is no line yet. Thousands of
+    cells are written as text here, which templates write out far faster than numbers.
     """
     line = [one for one in lineage.line(network.name) if one.is_measured] if network is not None else []
     if len(line) < 2 or network is None or not line[0].is_ancestor:
         return None
     counts = [one.clusters for one in line]
     rows: list[dict[str, Any]] = [
-        {"layer": layer, "cells": [_cell(left.get(layer, 0), before) for left in counts]}
+        {
+            "layer": layer,
+            "before": before,
+            "share": _share(counts[-1].get(layer, 0), before),
+            "cells": [_cell(left.get(layer, 0), before) for left in counts],
+        }
         for layer, before in counts[0].items()
     ]
     shown = rows
     if len(rows) > LAYERS:
-        least = sorted(range(len(rows)), key=lambda place: (rows[place]["cells"][-1]["share"], place))[:LAYERS]
+        least = sorted(range(len(rows)), key=lambda place: (rows[place]["share"], place))[:LAYERS]
         shown = [rows[place] for place in sorted(least)]
     return {
         "of": network.name,
@@ -37,6 +43,9 @@ def survival_context(lineage: Lineage, network: Snapshot | None, urls: RunUrls) 
     }
 
 
-def _cell(left: int, before: int) -> dict[str, Any]:
-    share = left / before if before else 0.0
-    return {"left": left, "before": before, "share": share, "shade": round(SHADES * min(1.0, share))}
+def _cell(left: int, before: int) -> dict[str, str]:
+    return {"left": str(left), "shade": str(round(SHADES * _share(left, before)))}
+
+
+def _share(left: int, before: int) -> float:
+    return min(1.0, left / before) if before else 0.0

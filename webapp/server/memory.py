@@ -1,19 +1,18 @@
 """Python's garbage collector, set for a process that answers pages.
 
-A page of thousands of networks makes tens of thousands of objects that reference counts free as soon as it is sent. At
-Python's thresholds they make the collector walk everything that was ever imported, which takes longer than the page.
+At Python's thresholds a page of thousands of networks wakes it dozens of times, and some of these walk everything that
+was ever imported, which takes as long as the page.
 """
 
 from __future__ import annotations
 
 import gc
 
-YOUNG, MIDDLE, OLD = 50_000, 20, 10  # Python's own: 700, 10, 10
+YOUNG = 10_000  # new objects between two looks at them; Python's own: 700. Higher makes single looks long
 
 
 def settle() -> None:
-    """To be called once what lives as long as the process has been loaded: the collector never walks it again, and
-    looks for cycles among what has come since, after some pages of work instead of several times in each."""
+    """To be called once what lives as long as the process has been loaded: the collector never walks it again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, MIDDLE, OLD)
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
