@@ -182,6 +182,27 @@ def test_another_rule_is_chosen_and_the_curves_follow_the_selection(
     expect(page.locator("#run-curves")).to_have_attribute("data-shown", "3-1", timeout=5000)
 
 
+def test_a_rule_is_tried_with_what_is_selected_kept(open_page: Any, finished: Run, ada: Any) -> None:
+    link = ShareLink.objects.create(run=finished, created_by=ada)
+    for path, ahead in ((f"/s/{link.token}/", "Try another rule"), (f"/runs/{finished.pk}/", "Change the rule")):
+        page = open_page(path)
+        page.click("tr[data-network='3-3'] td >> nth=1")  # writes the address, not the form
+        expect(page.locator("#card-title")).to_have_text("3-3")
+        page.click(f"summary:has-text('{ahead}')")
+        page.get_by_label("A network picked by hand").check()
+        page.fill("#rule-network", "4-1")
+        page.get_by_role("button", name="Only look" if "Change" in ahead else "Look", exact=True).click()
+        expect(page.locator("#run-answer")).to_contain_text("network 4-1")
+        assert "network=3-3" in page.url
+        assert "by=picked" in page.url
+        expect(page.locator("#card-title")).to_have_text("3-3")
+        page.get_by_role("link", name="Back to it").click()
+        expect(page.locator("#run-answer")).to_contain_text("network 5-2")
+        assert "network=3-3" in page.url
+    finished.refresh_from_db()
+    assert finished.rule == {}
+
+
 def test_without_scripts_a_run_can_be_read_and_its_rule_changed(open_page: Any, finished: Run, dispatched: Any) -> None:
     page = open_page(f"/runs/{finished.pk}/", java_script_enabled=False)
     expect(page.locator("#run-answer .line")).to_contain_text("network 5-2")

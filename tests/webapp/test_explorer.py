@@ -21,7 +21,7 @@ from webapp.runs.table import selected
 from webapp.runs.view import SHOWN, View
 
 FULL = (
-    "height=shock&hscale=log&cost=macs&xscale=linear&yscale=log&network=3-1&against=2-2&q=3-&sort=-latency&drop=2"
+    "height=shock&hscale=log&cost=macs&xscale=linear&yscale=log&network=3-1&against=2-2&by=latency:0.5&q=3-&sort=-latency&drop=2"
     "&accuracy=90..92.5&parameters=..200000&page=2&columns=generation,accuracy&fold=1,2&look=0,5,0.8,1"
     "&zoom=100,200,0.5,0.6&lines=1"
 )

@@ -157,6 +157,23 @@ def test_files_come_even_where_pictures_cannot(network: Network, monkeypatch: py
     assert network.onnx_nms
 
 
+def test_both_forms_are_measured(network: Network) -> None:
+    from evolution_core.genome import load_network
+    from evolution_core.tasks import task_for
+    from workers import exported
+
+    exports.export_onnx(network.pk)
+    exported.measure_onnx(network.pk)
+    network.refresh_from_db()
+    assert (network.onnx_figures_state, network.onnx_figures_message) == (Network.Made.READY, "")
+    found = network.onnx_figures["validation"]
+    data = materials.data_for(network.run, None, lambda: None)
+    own = task_for("detection").evaluate(load_network(network.file.path).model, data.validation, data)["map50"]
+    assert (found["metric"], found["images"], found["torch"]) == ("map50", len(data.validation), own)
+    assert found["onnx"] == pytest.approx(own, abs=0.05)
+    assert found["boxes"] == pytest.approx(own, abs=0.05)
+
+
 def test_sixty_pictures_are_enough() -> None:
     from evolution_core.data.detection.showing import shown_rows
 

@@ -9,15 +9,19 @@ from .choice import KINDS, PICKED, Rule, why
 from .models import Run
 from .snapshot import Lineage, Snapshot, spec_value
 from .templatetags.figures import times
+from .trial import Trial
+from .view import View
 
 LEVEL = 0.05  # points: less is no difference that a figure with one digit shows
 
 
-def answer(run: Run, lineage: Lineage, urls: RunUrls, selected: str = "") -> dict[str, Any] | None:
-    """The chosen network, or the best so far, against the ancestor; None before the first offspring is measured.
+def answer(run: Run, trial: Trial, urls: RunUrls, view: View) -> dict[str, Any] | None:
+    """The chosen network, or the best so far, against the ancestor; None before the first offspring is measured. Where
+    a rule is tried, the network that it lands on.
 
     `points` are the test's where the test images were opened for both, else the validation's.
     """
+    lineage = trial.lineage
     network = lineage.leading
     if network is None or network.is_ancestor:
         return None
@@ -31,13 +35,20 @@ def answer(run: Run, lineage: Lineage, urls: RunUrls, selected: str = "") -> dic
         "loss": _loss(validation if test is None else test),
         "tested": test is not None,
         "validation_points": validation,
-        "why": why(run, lineage.choice, _best(run)),
+        "why": _why(run, lineage),
         "settled": run.has_ended,
-        "testing": run.test_requested_at is not None and network.test_accuracy is None,
+        "testing": run.test_requested_at is not None and network.test_accuracy is None and not lineage.is_tried,
         "masked": spec_value(run, "encoding", "cluster") != "cluster",
         "opened": opened(lineage),
-        **_rules(run, lineage, urls, selected),
+        **_rules(run, trial, urls, view),
     }
+
+
+def _why(run: Run, lineage: Lineage) -> str:
+    choice = lineage.choice
+    if lineage.is_tried:
+        return choice.rule.words(_best(run), choice.met) if choice else ""
+    return why(run, choice, _best(run))
 
 
 def opened(lineage: Lineage) -> list[str]:
@@ -71,10 +82,11 @@ def _loss(points: float | None) -> dict[str, str] | None:
     return {"points": f"{figure} {noun}", "word": "less" if points < 0 else "more"}
 
 
-def _rules(run: Run, lineage: Lineage, urls: RunUrls, selected: str) -> dict[str, Any]:
-    """What the form that changes the rule shows; without an address there is no form."""
+def _rules(run: Run, trial: Trial, urls: RunUrls, view: View) -> dict[str, Any]:
+    """What the form shows that tries or changes the rule. Without an address to `choose` by it only tries."""
+    lineage, selected = trial.lineage, view.network
     kept = Rule.read(run.rule)
-    shown = kept or lineage.rule
+    shown = trial.rule or kept or lineage.rule
     before = run.rule.get("before") if kept else None
     other = lineage.by_name.get(selected)
     may_pick = other is not None and other in lineage.offspring and other is not lineage.leading
@@ -84,8 +96,18 @@ def _rules(run: Run, lineage: Lineage, urls: RunUrls, selected: str) -> dict[str
         "kept": kept,
         "value": None if shown.value is None else f"{shown.value:g}",
         "picked": selected or (lineage.leading.name if lineage.leading else ""),
-        "other": selected if may_pick else "",
+        "other": selected if may_pick and not trial.rule else "",
         "picks": PICKED,
         "by": str(run.rule.get("by") or "") if kept else "",
         "before": before if isinstance(before, dict) else None,
+        "tried": _tried(run, trial, view),
+        "problem": trial.problem,
+        "stays": view.query(by=""),
     }
+
+
+def _tried(run: Run, trial: Trial, view: View) -> dict[str, Any] | None:
+    """What the rule that is tried stands beside: the network of the one in force, and why that one; None for none."""
+    if trial.rule is None or trial.own.leading is None:
+        return None
+    return {"rule": trial.rule, "instead_of": trial.own.leading, "why": _why(run, trial.own)}

@@ -27,6 +27,7 @@ def card(run: Run, lineage: Lineage, urls: RunUrls, view: View) -> dict[str, Any
         "selected": network,
         "selected_url": urls.network(network.name),
         "is_leading": lineage.leading is not None and lineage.leading.name == network.name,
+        "leads_as": "by the rule tried" if lineage.is_tried else "chosen" if run.has_ended else "ahead",
         "was_asked_for": network.name == view.network,
         "figures": figures(run, lineage, network),
         "against": against,

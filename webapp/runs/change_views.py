@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
@@ -13,9 +13,12 @@ from webapp.teams.access import editor_required, get_object_or_404
 from webapp.teams.models import User
 
 from . import changes
+from .addresses import RunUrls
 from .change_forms import ExtendForm, RuleForm
+from .choice import Rule
 from .extension import CannotExtend
 from .models import Run
+from .view import View
 
 
 def _button(change: Callable[[int, User], None], said: str) -> Callable[..., HttpResponse]:
@@ -67,6 +70,8 @@ def choose(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, f"The rule was not changed. {form.problem()}")
         return redirect("runs:detail", pk=run.pk)
+    if "try" in request.POST:
+        return redirect(_trying(request, run, form.rule()))
     try:
         chosen = changes.choose(run.pk, form.rule(), request.user)  # type: ignore[arg-type]
     except changes.NotNow as reason:
@@ -74,6 +79,12 @@ def choose(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, _said(run, chosen.name if chosen else None))
     return redirect("runs:detail", pk=run.pk)
+
+
+def _trying(request: HttpRequest, run: Run, rule: Rule | None) -> str:
+    """The page with the rule in its address, and with what was seen of the run before: nothing is changed."""
+    view = View.read(QueryDict(request.POST.get("query", "")[:4000].removeprefix("?")).dict())
+    return f"{RunUrls(run).get('page')}{view.query(by=rule.text if rule is not None else '')}"
 
 
 def _said(run: Run, chosen: str | None) -> str:

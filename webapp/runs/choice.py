@@ -65,6 +65,13 @@ class Rule:
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "value": self.value, "network": self.network}
 
+    @property
+    def text(self) -> str:
+        """As it stands in an address: "latency:0.5", "picked:2-1", "accurate"."""
+        if self.kind == PICKED:
+            return f"{self.kind}:{self.network}"
+        return f"{self.kind}:{self.value:g}" if KINDS[self.kind].unit and self.value is not None else self.kind
+
     def choose(self, lineage: Lineage) -> Choice | None:
         """The network that the rule lands on among the measured offspring; None when it lands on none."""
         pool = [network for network in lineage.offspring if network.parameters]

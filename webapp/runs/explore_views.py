@@ -20,6 +20,7 @@ from .models import Run, SavedView
 from .picks import RULES, pick
 from .snapshot import Lineage, metric_label
 from .table import records
+from .trial import trial_of
 from .view import View
 
 MOST_VIEWS = 50  # of one run: a list that can still be read
@@ -36,7 +37,7 @@ def explore(request: HttpRequest, pk: int) -> HttpResponse:
 def explore_response(request: HttpRequest, run: Run, urls: RunUrls) -> HttpResponse:
     view = View.read(request.GET.dict())
     context = {"run": run, "view": view, "urls": urls.plain(), "readonly": urls.readonly, "metric": metric_label(run)}
-    return render(request, "runs/_explore.html", context | explorer(run, Lineage.of(run), urls, view))
+    return render(request, "runs/_explore.html", context | explorer(run, trial_of(run, view).lineage, urls, view))
 
 
 @require_safe
@@ -50,7 +51,8 @@ def chart_response(request: HttpRequest, run: Run, urls: RunUrls) -> JsonRespons
     """All networks, or what changed since event number `after`."""
     asked = request.GET.get("after", "")
     after = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 12 else None
-    data = chart_data(run, urls, drop=View.read(request.GET.dict()).drop, after=after)
+    view = View.read(request.GET.dict())
+    data = chart_data(run, urls, trial_of(run, view).lineage, drop=view.drop, after=after)
     return JsonResponse(data, json_dumps_params={"separators": (",", ":")})
 
 

@@ -13,8 +13,9 @@ from .explorer import explorer
 from .generations import generation_records
 from .models import Run, RunEvent
 from .sentences import QUIET, sentence
-from .snapshot import Lineage, metric_label
+from .snapshot import metric_label
 from .status import status_of
+from .trial import trial_of
 from .view import View
 from .words import settings_context
 
@@ -23,8 +24,9 @@ LINES = 30  # of the log on the run's page
 
 def run_context(run: Run, urls: RunUrls, query: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Context of `runs/_run.html` and of each of its fragments. `urls.readonly` hides what only members may do."""
-    lineage = Lineage.of(run)
     view = View.read(query or {})
+    trial = trial_of(run, view)
+    lineage = trial.lineage
     return {
         "run": run,
         "urls": urls.plain(),
@@ -32,8 +34,8 @@ def run_context(run: Run, urls: RunUrls, query: Mapping[str, str] | None = None)
         "view": view,
         "metric": metric_label(run),
         "detection": run.dataset.task == "detection",
-        "status": status_of(run, lineage),
-        "answer": answer(run, lineage, urls, view.network),
+        "status": status_of(run, trial.own),
+        "answer": answer(run, trial, urls, view),
         "drop_words": points_words(lineage.max_drop if view.drop is None else view.drop),
         "events": log(run, LINES),
         **settings_context(run, None if urls.readonly else run.cloned_from),
@@ -50,7 +52,7 @@ def run_context(run: Run, urls: RunUrls, query: Mapping[str, str] | None = None)
 def curves(run: Run, urls: RunUrls, query: Mapping[str, str]) -> dict[str, Any]:
     """Context of `runs/_curves.html` alone."""
     view = View.read(query)
-    shown = curves_context(run, Lineage.of(run), urls, view.network)
+    shown = curves_context(run, trial_of(run, view).lineage, urls, view.network)
     return {"view": view, "metric": metric_label(run), "status": {"ended": run.has_ended}, **shown}
 
 

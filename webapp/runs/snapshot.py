@@ -137,6 +137,7 @@ class Lineage:
     may be lost, by the rule in force or else by the spec."""
 
     max_drop: float = 1.0
+    is_tried: bool = False  # the rule is only looked at
 
     def __init__(self, networks: Iterable[Snapshot], rule: Rule | None = None, chosen: str | None = None):
         self.networks = list(networks)
@@ -170,9 +171,19 @@ class Lineage:
     @classmethod
     def _ruled(cls, run: Run, networks: list[Snapshot], chosen: str | None) -> Lineage:
         lineage = cls(networks, rule_of(run), chosen)
-        given = lineage.rule.value if lineage.rule.kind == WITHIN else None
-        lineage.max_drop = float(run.spec.get("max_drop", 1.0)) if given is None else given
+        lineage.max_drop = lineage._allowed(float(run.spec.get("max_drop", 1.0)))
         return lineage
+
+    def _allowed(self, otherwise: float) -> float:
+        """Points that the rule allows to be lost, where it speaks of them."""
+        given = self.rule.value if self.rule.kind == WITHIN else None
+        return otherwise if given is None else given
+
+    def trying(self, rule: Rule) -> Lineage:
+        """The same networks as if `rule` were in force, for somebody who only looks: it leads, nothing is chosen."""
+        tried = Lineage(self.networks, rule)
+        tried.is_tried, tried.max_drop = True, tried._allowed(self.max_drop)
+        return tried
 
     @cached_property
     def by_name(self) -> dict[str, Snapshot]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from .choice import KINDS, PICKED
 from .measures import COSTS, HEIGHTS, MEASURES
 
 Range = tuple[float | None, float | None]  # from, to; both inclusive, None where open
@@ -17,7 +18,10 @@ SHOWN = ("parents", "accuracy", "shock", "parameters", "macs", "bytes", "latency
 RANGED = ("generation", *MEASURES)
 _SORTS = ("name", *MEASURES)
 _SCALES = ("log", "linear")
-_PLAIN = ("height", "hscale", "cost", "xscale", "yscale", "network", "against", "q", "sort", "fold", "look", "zoom")
+_PLAIN = (
+    *("height", "hscale", "cost", "xscale", "yscale", "network", "against", "by", "q"),
+    *("sort", "fold", "look", "zoom"),
+)
 _SAFE = ".,~:"  # left readable in addresses
 
 
@@ -32,7 +36,8 @@ class View:
     yscale: str = ""  # of accuracy: "log" stretches what is near 100 %
     network: str = ""  # the selected one
     against: str = ""  # what its layers are compared with: a parent (an edge), or the ancestor
-    drop: float | None = None  # points that may be lost: the rule of the answer
+    drop: float | None = None  # points that may be lost: the band of the trade-off
+    by: str = ""  # a rule that is tried, as Rule.text; "": the one in force
     q: str = ""  # part of a name
     ranges: Mapping[str, Range] = field(default_factory=dict)
     sort: str = "-name"
@@ -58,6 +63,7 @@ class View:
             network=query.get("network", "")[:20],
             against=query.get("against", "")[:20],
             drop=_number(query.get("drop", ""), 0, 100),
+            by=_rule(query),
             q=query.get("q", "").strip()[:20],
             ranges=_ranges(query),
             sort=sort if sort.removeprefix("-") in _SORTS else cls.sort,
@@ -108,6 +114,18 @@ def _ranges(query: Mapping[str, str]) -> dict[str, Range]:
         if ends != (None, None):
             found[key] = ends
     return found
+
+
+def _rule(query: Mapping[str, str]) -> str:
+    """From `by=latency:0.5`, or from a plain form's fields `by`, `by.value` and `by.network`. What it is worth, and
+    whether it is a rule at all, is told on the page (runs.trial)."""
+    kind, _, given = query.get("by", "").partition(":")
+    if kind not in KINDS:
+        return ""
+    if kind != PICKED and not KINDS[kind].unit:
+        return kind
+    given = query.get("by.network" if kind == PICKED else "by.value", "") or given
+    return f"{kind}:{given.strip()[:20]}"
 
 
 def _columns(query: Mapping[str, str]) -> tuple[str, ...]:

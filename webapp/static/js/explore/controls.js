@@ -49,6 +49,7 @@ export function connect(explorer) {
       event.preventDefault();
       find(explorer, form.elements.q.value.trim());
     } else if (form.matches("[data-save-view]")) form.elements.query.value = location.search;
+    else if (form.matches("[data-tries]")) keepView(form);
   });
 
   let typing = 0;
@@ -142,4 +143,12 @@ function type(explorer, form) {
     (ranges[key] ??= [null, null])[end === "to" ? 1 : 0] = Number(field.value);
   }
   explorer.change({ ranges, page: "" });
+}
+
+// The fields of a plain form that bring the view along, as the address has it now.
+function keepView(form) {
+  for (const old of form.querySelectorAll("input[type=hidden]")) old.remove();
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    if (!/^by(\.|$)/.test(name)) form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+  }
 }
