@@ -140,8 +140,10 @@ def test_when_none_is_within_the_drop_it_says_so(team: Any, dataset: Any) -> Non
     make_network(run, "1-2", ("ancestor",), **(measured | {"validation_accuracy": 0.6, "parameters": 500}))
     from webapp.runs.addresses import RunUrls
     from webapp.runs.answer import answer
+    from webapp.runs.trial import trial_of
+    from webapp.runs.view import View
 
-    found = answer(run, Lineage.of(run), RunUrls(run))
+    found = answer(run, trial_of(run, View()), RunUrls(run), View())
     assert found is not None
     assert found["network"].name == "1-2"
     assert "none is within" in found["why"]
