@@ -137,31 +137,31 @@ def test_open_networks_stand_first_whatever_the_order(client_of: Any, ada: Any, 
 def test_the_selection_can_be_kept_as_csv_and_json(client_of: Any, ada: Any, finished: Run) -> None:
     client = client_of(ada)
     query = {"generation": "4..5", "sort": "parameters"}
-    response = client.get(f"/runs/{finished.pk}/networks.csv", query)
+    response = client.get(f"/runs/{finished.pk}/tables/networks.csv", query)
     assert response["Content-Disposition"] == f'attachment; filename="networks-{finished.pk}.csv"'
     rows = list(csv.DictReader(io.StringIO(response.content.decode())))
-    plain = client.get(f"/runs/{finished.pk}/networks.json", query).json()
+    plain = client.get(f"/runs/{finished.pk}/tables/networks.json", query).json()
     assert [row["name"] for row in rows] == [row["name"] for row in plain]
     assert len(rows) == 6
     assert float(rows[0]["accuracy"]) == plain[0]["accuracy"]
     assert plain[0]["parents"] == rows[0]["parents"].split()
     assert all(isinstance(row["peak_activation_bytes"], int) for row in plain)
-    assert client.get(f"/runs/{finished.pk}/networks.xls").status_code == 404
+    assert client.get(f"/runs/{finished.pk}/tables/networks.xls").status_code == 404
 
 
 def test_the_generations_can_be_kept(client_of: Any, ada: Any, finished: Run) -> None:
-    rows = client_of(ada).get(f"/runs/{finished.pk}/generations.json").json()
+    rows = client_of(ada).get(f"/runs/{finished.pk}/tables/generations.json").json()
     assert [row["generation"] for row in rows] == [0, 1, 2, 3, 4, 5]
     assert rows[0]["hypervolume_parameters"] == 0
     volumes = [row["hypervolume_macs"] for row in rows]
     assert volumes == sorted(volumes)
     assert volumes[-1] > 1
-    assert client_of(ada).get(f"/runs/{finished.pk}/generations.csv").content.decode().count("\n") == 7
+    assert client_of(ada).get(f"/runs/{finished.pk}/tables/generations.csv").content.decode().count("\n") == 7
 
 
 def test_the_generations_stand_on_the_page_without_scripts(client_of: Any, ada: Any, finished: Run) -> None:
     response = client_of(ada).get(f"/runs/{finished.pk}/", {"cost": "macs"})
-    plain = client_of(ada).get(f"/runs/{finished.pk}/generations.json").json()
+    plain = client_of(ada).get(f"/runs/{finished.pk}/tables/generations.json").json()
     shown = response.context["generations"]
     assert [row["hypervolume"] for row in shown] == [row["hypervolume_macs"] for row in plain]
     assert f'<td class="num">{plain[-1]["hypervolume_macs"]:.3f}</td>' in response.content.decode()
@@ -260,7 +260,7 @@ def test_exploring_costs_the_same_for_many_networks(client_of: Any, ada: Any, te
     client = client_of(ada)
     small = make_evolution(team, dataset, spec=make_spec(generations=1, offspring=1), finished=True, files=False)
     large = make_evolution(team, dataset, finished=True, two_parents=True, files=False)
-    for part in ("", "explore", "chart.json", "pick", "networks.csv", "generations.json"):
+    for part in ("", "explore", "chart.json", "pick", "tables/networks.csv", "tables/generations.json"):
         queries(small, part)
         assert queries(large, part) == queries(small, part) <= 15, part
 

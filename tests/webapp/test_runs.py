@@ -173,7 +173,7 @@ def test_the_pages_cost_does_not_grow_with_networks(
     assert queries(evolution) == queries(small)
 
 
-PATHS = ["", "live", "chart.json", "explore", "pick", "networks.csv", "networks.json", "generations.csv"]
+PATHS = ["", "live", "chart.json", "explore", "pick", "tables/networks.csv", "tables/networks.json"]
 PATHS += ["lineage.json", "log/", "events.json", "events", "clone/"]
 
 

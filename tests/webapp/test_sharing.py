@@ -15,7 +15,17 @@ from webapp.live.permission import while_allowed
 from webapp.runs.models import Run
 from webapp.sharing.models import ShareLink
 
-PARTS = ["", "live", "chart.json", "explore", "networks.csv", "generations.json", "lineage.json", "log/", "events.json"]
+PARTS = [
+    "",
+    "live",
+    "chart.json",
+    "explore",
+    "tables/networks.csv",
+    "tables/generations.json",
+    "lineage.json",
+    "log/",
+    "events.json",
+]
 PARTS += ["networks/2-1/", "networks/2-1/safetensors"]
 
 

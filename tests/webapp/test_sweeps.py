@@ -268,7 +268,7 @@ def test_the_live_part_waits_only_while_something_is_under_way(client_of: Any, v
 def test_the_table_can_be_taken_away(client_of: Any, vic: Any, group: RunGroup) -> None:
     run = group.runs.order_by("pk")[0]
     Run.objects.filter(pk=run.pk).update(name="=cmd|' /C calc'!A0")
-    response = client_of(vic).get(reverse("runs:group_csv", args=[group.pk]))
+    response = client_of(vic).get(f"/runs/groups/{group.pk}/tables/runs.csv")
     assert response["Content-Type"].startswith("text/csv")
     head, first, *others = csv.reader(io.StringIO(response.content.decode()))
     assert head[:5] == ["run", "name", "state", "environment", "seed"]
@@ -311,7 +311,7 @@ def test_a_sweep_goes_with_its_last_run(group: RunGroup) -> None:
     assert not RunGroup.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["runs:group", "runs:group_live", "runs:group_csv", "runs:group_cancel"])
+@pytest.mark.parametrize("name", ["runs:group", "runs:group_live", "runs:group_cancel"])
 def test_sweeps_of_another_team_are_invisible(client_of: Any, vic: Any, olga: Any, group: RunGroup, name: str) -> None:
     address = reverse(name, args=[group.pk])
     method = "post" if name == "runs:group_cancel" else "get"

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from webapp.runs.measures import COSTS
+from webapp.runs.measures import MOST_COMPARED as MOST
 
-MOST = 8  # runs and networks side by side: more cannot be told apart
 ALIGNMENTS = {"epoch": "by epochs", "time": "by time"}
 _NETWORK = re.compile(r"(\d{1,12}):([\w-]{1,20})", re.ASCII)
 

@@ -81,6 +81,11 @@ def runs_of(entries: Iterable[Entry]) -> list[Entry]:
     return list(first.values())
 
 
+def letters_of(entries: Iterable[Entry], one: Entry) -> str:
+    """The letters of all entries of a run."""
+    return ", ".join(entry.letter for entry in entries if entry.run.pk == one.run.pk)
+
+
 @dataclass(frozen=True)
 class Details:
     """What only the compared networks and their forebears are asked for, by network's key: a part of the record."""

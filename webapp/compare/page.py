@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+
+from django.urls import reverse
 
 from webapp.compare import tables
 from webapp.compare.asked import ALIGNMENTS, MOST, Asked
 from webapp.compare.curves import curve, mean_curve
-from webapp.compare.entries import Details, Entry, entries_of, runs_of
+from webapp.compare.entries import Details, Entry, entries_of, letters_of, runs_of
+from webapp.keeping import Addresses
 from webapp.runs.addresses import RunUrls
 from webapp.runs.measures import COSTS, MEASURES
 from webapp.runs.models import Run
@@ -34,7 +38,9 @@ def page_context(team: Team, asked: Asked) -> dict[str, Any]:
         "metric": _metric(entries),
         "headings": [(key, heading) for key, heading, _ in tables.FIGURES],
         "groups": [tables.spread(group) for group in groups],
-        "runs": [{"letters": _letters(entries, entry), "run": entry.run} for entry in runs],
+        "letters": [entry.letter for entry in entries],
+        "runs": [{"letters": letters_of(entries, entry), "run": entry.run} for entry in runs],
+        "run_letters": [letters_of(entries, entry) for entry in runs],
         "settings": tables.settings(runs, asked.all),
         "all_url": asked.query(all=not asked.all),
         "layers": tables.layers(entries),
@@ -48,12 +54,17 @@ def page_context(team: Team, asked: Asked) -> dict[str, Any]:
         ],
         "cost": MEASURES[asked.cost],
         "fronts": [
-            {"letters": _letters(entries, one), "run": one.run, "rows": _front_rows(one, asked.cost)} for one in runs
+            {"letters": letters_of(entries, one), "run": one.run, "rows": _front_rows(one, asked.cost)} for one in runs
         ],
         "offered_runs": _offered_runs(team, asked),
         "offered_networks": [{"run": one.run, "networks": _offered_networks(one, asked)} for one in runs],
+        "tables": Addresses(partial(_table, asked.query())),
         "section": "runs",
     }
+
+
+def _table(query: str, table: str, kind: str) -> str:
+    return reverse("compare:table", args=[table, kind]) + query
 
 
 _SHOWN = ("letter", "number", "name", "run", "title", "url", "network", "network_url")
@@ -74,11 +85,6 @@ def _metric(entries: list[Entry]) -> str:
     return labels.pop() if len(labels) == 1 else "accuracy or mAP@.5"
 
 
-def _letters(entries: list[Entry], one: Entry) -> str:
-    """The letters of all entries of a run."""
-    return ", ".join(entry.letter for entry in entries if entry.run.pk == one.run.pk)
-
-
 def _offered_runs(team: Team, asked: Asked) -> list[Run]:
     runs = Run.objects.filter(team=team).exclude(pk__in=[run for run, name in asked.things if not name])
     return list(runs.only("pk", "name", "created_at", "state")[:OFFERED])
@@ -88,7 +94,7 @@ def _offered_networks(entry: Entry, asked: Asked) -> list[Snapshot]:
     """Measured networks that are not compared yet: the leading one, the front, then the others, in order of birth."""
     lineage = entry.lineage
     taken = {name for run, name in asked.things if run == entry.run.pk}
-    first = {network.name for network in _front(lineage, "parameters")} | (
+    first = {network.name for network in front_of(lineage, "parameters")} | (
         {lineage.leading.name} if lineage.leading else set()
     )
     known = [network for network in lineage.measured if network.name not in taken]
@@ -134,7 +140,7 @@ def chart_data(team: Team, asked: Asked) -> dict[str, Any]:
 
 def _run_points(entry: Entry, cost: str) -> dict[str, Any]:
     """A run's front, and of its other networks all, or POINTS of them spread evenly."""
-    best = _front(entry.lineage, cost)
+    best = front_of(entry.lineage, cost)
     names = {network.name for network in best}
     others = [n for n in entry.lineage.measured if n.name not in names and n.measure(cost) is not None]
     step = max(1, -(-len(others) // POINTS))
@@ -151,7 +157,7 @@ def _point(entry: Entry, network: Snapshot, cost: str) -> dict[str, Any]:
     return {"x": network.measure(cost), "y": network.validation_accuracy, "name": network.name, "url": url}
 
 
-def _front(lineage: Lineage, cost: str) -> list[Snapshot]:
+def front_of(lineage: Lineage, cost: str) -> list[Snapshot]:
     """Measured networks that no other beats on this cost and on accuracy, cheapest first."""
     known = [network for network in lineage.measured if network.measure(cost) is not None]
     return [known[i] for i in front([(n.measure(cost) or 0.0, n.validation_accuracy or 0.0) for n in known])]
@@ -161,5 +167,5 @@ def _front_rows(entry: Entry, cost: str) -> list[dict[str, Any]]:
     urls = RunUrls(entry.run)
     return [
         {"network": network, "url": urls.network(network.name), "cost": network.measure(cost)}
-        for network in _front(entry.lineage, cost)
+        for network in front_of(entry.lineage, cost)
     ]

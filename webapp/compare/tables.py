@@ -103,7 +103,7 @@ def settings(entries: Sequence[Entry], every: bool) -> dict[str, Any]:
 # --- layers ---------------------------------------------------------------------------------
 
 
-def layers(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def layers(entries: Sequence[Entry], most: int | None = LAYERS) -> list[dict[str, Any]]:
     """Clusters of each layer, one cell an entry: {"left", "of"}, or None where it has no such layer."""
     found = []
     for entry in entries:
@@ -112,13 +112,13 @@ def layers(entries: Sequence[Entry]) -> list[dict[str, Any]]:
         before = ancestor.clusters if ancestor is not None and ancestor.is_measured else {}
         found.append({layer: {"left": count, "of": before.get(layer, count)} for layer, count in left.items()})
     names = list(dict.fromkeys(layer for cells in found for layer in cells))
-    return [{"layer": name, "cells": [cells.get(name) for cells in found]} for name in names[:LAYERS]]
+    return [{"layer": name, "cells": [cells.get(name) for cells in found]} for name in names[:most]]
 
 
 # --- classes --------------------------------------------------------------------------------
 
 
-def classes(entries: Sequence[Entry], details: Details) -> list[dict[str, Any]]:
+def classes(entries: Sequence[Entry], details: Details, most: int | None = CLASSES) -> list[dict[str, Any]]:
     """The share recognised of each class (of detectors: mAP@.5), one cell an entry, the most different first.
 
     Only where at least two entries know the same classes; [] otherwise.
@@ -136,7 +136,7 @@ def classes(entries: Sequence[Entry], details: Details) -> list[dict[str, Any]]:
         values = [shares.get(name) for shares in found]
         present = [value for value in values if value is not None]
         rows.append({"name": name, "values": values, "range": max(present) - min(present), "best": max(present)})
-    return sorted(rows, key=lambda row: -row["range"])[:CLASSES]
+    return sorted(rows, key=lambda row: -row["range"])[:most]
 
 
 def _shares(entry: Entry, details: Details, questions: dict[int, Questions | None]) -> dict[str, float]:

@@ -10,4 +10,5 @@ app_name = "compare"
 urlpatterns = [
     path("", views.page, name="page"),
     path("chart.json", views.chart, name="chart"),
+    path("tables/<slug:table>.<slug:kind>", views.table, name="table"),
 ]

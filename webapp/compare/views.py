@@ -9,7 +9,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from webapp.compare.asked import Asked
+from webapp.compare.kept_tables import of_comparison
 from webapp.compare.page import chart_data, page_context
+from webapp.keeping import kept
 from webapp.runs.models import Run
 from webapp.teams.access import get_object_or_404, team_required
 
@@ -25,6 +27,14 @@ def page(request: HttpRequest) -> HttpResponse:
 @team_required
 def chart(request: HttpRequest) -> JsonResponse:
     return JsonResponse(chart_data(request.team, _asked(request)))  # type: ignore[attr-defined]
+
+
+@require_safe
+@team_required
+def table(request: HttpRequest, table: str, kind: str) -> HttpResponse:
+    """A table of the comparison that the address asks for, to keep."""
+    asked = _asked(request)
+    return kept(of_comparison(request.team, asked, table), kind, f"comparison-{table}")  # type: ignore[attr-defined]
 
 
 def _asked(request: HttpRequest) -> Asked:

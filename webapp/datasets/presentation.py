@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 
 from webapp.datasets.models import Dataset
+from webapp.keeping import Addresses
 
 SHOWN_CLASSES = 200
 SHOWN_PROBLEMS = 200
@@ -129,6 +131,7 @@ def context(dataset: Dataset) -> dict[str, Any]:
     samples = report.get("samples", [])
     return {
         "dataset": dataset,
+        "tables": Addresses(lambda table, kind: reverse("datasets:table", args=[dataset.pk, table, kind])),
         "waiting": None if dataset.is_settled else waiting(dataset),
         "report": report,
         "bars": bars[:SHOWN_CLASSES],

@@ -8,17 +8,20 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.storage import default_storage
-from django.db.models import ProtectedError, Sum
+from django.db.models import ProtectedError, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from webapp.datasets import kept_tables
 from webapp.datasets.forms import RenameForm, UploadForm, announced
 from webapp.datasets.models import Dataset
 from webapp.datasets.presentation import context
+from webapp.keeping import Addresses, kept
 from webapp.teams.access import editor_required, get_object_or_404, team_required
+from webapp.teams.models import Team
 from webapp.uploads.models import Upload
 from webapp.uploads.received import forget, received_files
 
@@ -26,8 +29,20 @@ from webapp.uploads.received import forget, received_files
 @require_safe
 @team_required
 def dataset_list(request: HttpRequest) -> HttpResponse:
-    datasets = Dataset.objects.filter(team=request.team).annotate(bytes=Sum("files__size"))  # type: ignore[attr-defined]
-    return render(request, "datasets/list.html", {"datasets": datasets.select_related("created_by")})
+    tables = Addresses(lambda _, kind: reverse("datasets:list_table", args=[kind]))
+    return render(request, "datasets/list.html", {"datasets": datasets_of(request.team), "tables": tables})  # type: ignore[attr-defined]
+
+
+@require_safe
+@team_required
+def list_table(request: HttpRequest, kind: str) -> HttpResponse:
+    """The list, to keep."""
+    return kept(kept_tables.datasets(datasets_of(request.team)), kind, "data-sets")  # type: ignore[attr-defined]
+
+
+def datasets_of(team: Team) -> QuerySet[Dataset]:
+    """Newest first, each with the `bytes` of its files."""
+    return Dataset.objects.filter(team=team).annotate(bytes=Sum("files__size")).select_related("created_by")
 
 
 @require_http_methods(["GET", "POST"])
@@ -94,6 +109,14 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 def page(request: HttpRequest, dataset: Dataset, *, status: int = 200, **more: Any) -> HttpResponse:
     more.setdefault("rename_form", RenameForm(instance=dataset))
     return render(request, "datasets/detail.html", context(dataset) | more, status=status)
+
+
+@require_safe
+@team_required
+def table(request: HttpRequest, pk: int, table: str, kind: str) -> HttpResponse:
+    """A table of the data set's page, to keep."""
+    dataset = get_object_or_404(request, Dataset, pk=pk)
+    return kept(kept_tables.of_dataset(dataset, table), kind, f"{table}-data-set-{dataset.pk}")
 
 
 @require_safe

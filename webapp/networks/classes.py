@@ -57,6 +57,7 @@ def classes_context(
         "has_ancestor": before is not None,
         "rows": change_rows(questions, own, before),
         "matrix": matrix(questions, own) if len(questions.classes) <= MATRIX else None,
+        "few": len(questions.classes) <= CLASSES,
         "mixed": mixed(questions, own, before),
         "disagreements": disagreements(questions, own, before, urls, Choice.read(query)),
     }
@@ -69,7 +70,9 @@ def recalls(questions: Questions, answers: Answers) -> list[tuple[int, int]]:
     return [(right[number], seen[number]) for number in range(len(questions.classes))]
 
 
-def change_rows(questions: Questions, own: Answers, before: Answers | None) -> list[dict[str, Any]]:
+def change_rows(
+    questions: Questions, own: Answers, before: Answers | None, most: int | None = CLASSES
+) -> list[dict[str, Any]]:
     """One row a class that was asked about: the share recognised, beside the ancestor's; who paid most comes first."""
     ours = recalls(questions, own)
     theirs = recalls(questions, before) if before is not None else None
@@ -82,14 +85,14 @@ def change_rows(questions: Questions, own: Answers, before: Answers | None) -> l
         rows.append(
             {"name": questions.classes[number], "images": seen, "own": right / seen, "ancestor": was, "points": points}
         )
-    return who_paid_first(rows)
+    return who_paid_first(rows, most)
 
 
-def who_paid_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of {"own", "points"} in order of change, each with its "bar"."""
+def who_paid_first(rows: list[dict[str, Any]], most: int | None = CLASSES) -> list[dict[str, Any]]:
+    """Rows of {"own", "points"} in order of change, each with its "bar"; the first `most`, or all."""
     rows = sorted(rows, key=lambda row: (row["points"] if row["points"] is not None else 0, row["own"]))
     widest = max((abs(row["points"]) for row in rows if row["points"] is not None), default=0.0)
-    return [row | {"bar": diverging(row["points"], widest)} for row in rows[:CLASSES]]
+    return [row | {"bar": diverging(row["points"], widest)} for row in rows[:most]]
 
 
 def diverging(points: float | None, widest: float) -> dict[str, float] | None:
@@ -119,7 +122,7 @@ def matrix(questions: Questions, own: Answers) -> list[dict[str, Any]]:
     return rows
 
 
-def mixed(questions: Questions, own: Answers, before: Answers | None) -> list[dict[str, Any]]:
+def mixed(questions: Questions, own: Answers, before: Answers | None, most: int | None = MIXED) -> list[dict[str, Any]]:
     """Which class is most often taken for which, beside how often the ancestor did so."""
     pairs = Counter(zip(questions.labels, own.classes, strict=True))
     theirs = Counter(zip(questions.labels, before.classes, strict=True)) if before is not None else Counter()
@@ -128,11 +131,11 @@ def mixed(questions: Questions, own: Answers, before: Answers | None) -> list[di
     return [
         {
             "true": names[true],
-            "said": _name(names, said),
+            "said": class_name(names, said),
             "count": count,
             "ancestor": theirs[true, said] if before is not None else None,
         }
-        for count, (true, said) in wrong[:MIXED]
+        for count, (true, said) in wrong[:most]
     ]
 
 
@@ -140,7 +143,7 @@ def disagreements(
     questions: Questions, own: Answers, before: Answers | None, urls: RunUrls, choice: Choice
 ) -> dict[str, Any]:
     """The images on which network and ancestor disagree, worst first; of the ancestor itself, its own mistakes."""
-    found = _ranked(questions, own, before)
+    found = ranked(questions, own, before)
     counts = Counter(kind for kind, *_ in found)
     if choice.only:
         found = [row for row in found if row[0] == choice.only]
@@ -155,6 +158,7 @@ def disagreements(
     }
     total = sum(counts.values())
     return {
+        "only": choice.only,
         "count": len(found),
         "total": total,
         "switch": [
@@ -175,7 +179,7 @@ def disagreements(
     }
 
 
-def _ranked(questions: Questions, own: Answers, before: Answers | None) -> list[tuple[str, int, int]]:
+def ranked(questions: Questions, own: Answers, before: Answers | None) -> list[tuple[str, int, int]]:
     """(kind, minus how sure, number), worst first: what was lost, surest mistakes first; then where both are wrong in
     different ways; then what was won."""
     found = []
@@ -195,7 +199,7 @@ def _picture(
     def said(answers: Answers) -> dict[str, Any]:
         return {
             "name": answers.network,
-            "said": _name(questions.classes, answers.classes[number]),
+            "said": class_name(questions.classes, answers.classes[number]),
             "sure": answers.sure[number] / 1000,
             "right": answers.classes[number] == questions.labels[number],
         }
@@ -209,5 +213,5 @@ def _picture(
     }
 
 
-def _name(names: list[str], number: int) -> str:
+def class_name(names: list[str], number: int) -> str:
     return names[number] if 0 <= number < len(names) else str(number)

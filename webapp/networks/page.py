@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from webapp.keeping import Addresses
 from webapp.networks import downloads, exported, snippets
-from webapp.networks.classes import classes_context, who_paid_first
+from webapp.networks.classes import CLASSES, classes_context, who_paid_first
 from webapp.networks.downloads import Download
 from webapp.networks.inside import inside_context
 from webapp.networks.models import Network
@@ -28,7 +30,7 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
     lineage = Lineage.of(run)
     own = lineage.by_name[network.name]
     record = network.record or {}
-    elder = network if own.is_ancestor else Network.objects.filter(run=run, name=ANCESTOR).first()
+    elder = ancestor_of(network)
     before = (elder.record or {}) if elder is not None else {}
     children = [n for n in lineage.networks if network.name in n.parents]
     chosen = lineage.chosen
@@ -49,6 +51,7 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "predictions": predictions_context(network, urls, query or {}),
         "classes": classes_context(network, elder, urls, query or {}),
         "inside": inside_context(network, before, urls),
+        "tables": Addresses(partial(urls.get, "network_table", network.name)),
         "look_url": urls.get("look", network.name),
         "points": lineage.points(own),
         "masked": masked(network),
@@ -64,6 +67,13 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "events": [line(event) for event in _events(network)],
         "live": not run.has_ended and own.is_open,
     }
+
+
+def ancestor_of(network: Network) -> Network | None:
+    """Itself, for the ancestor."""
+    if network.name == ANCESTOR:
+        return network
+    return Network.objects.filter(run=network.run_id, name=ANCESTOR).first()
 
 
 def _links(names: Any, lineage: Lineage, urls: RunUrls) -> list[dict[str, Any]]:
@@ -195,7 +205,7 @@ def detection_figures(record: dict[str, Any], ancestor: dict[str, Any]) -> list[
     return rows
 
 
-def class_rows(record: dict[str, Any], ancestor: dict[str, Any]) -> list[dict[str, Any]]:
+def class_rows(record: dict[str, Any], ancestor: dict[str, Any], most: int | None = CLASSES) -> list[dict[str, Any]]:
     """A detector's mAP@.5 by class on validation, with the ancestor's beside it and what else is known of each, who
     paid most first; [] for other networks."""
     metrics, before = record.get("metrics") or {}, ancestor.get("metrics") or {}
@@ -206,7 +216,7 @@ def class_rows(record: dict[str, Any], ancestor: dict[str, Any]) -> list[dict[st
             points = 100 * (own - other) if isinstance(other, (int, float)) else None
             more = {measure: metrics.get(f"{measure}/{name}") for measure in ("map", "precision", "recall", "boxes")}
             rows.append({"name": name, "own": own, "ancestor": other, "points": points, **more})
-    return who_paid_first(rows)
+    return who_paid_first(rows, most)
 
 
 def layer_rows(network: Network, ancestor: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ urlpatterns = [
     path("runs/<int:pk>/networks/<slug:name>/measure/", views.measure, name="measure"),
     path("runs/<int:pk>/networks/<slug:name>/look/", views.look, name="look"),
     path("runs/<int:pk>/networks/<slug:name>/filters.png", views.filters, name="filters"),
+    path("runs/<int:pk>/networks/<slug:name>/tables/<slug:table>.<slug:kind>", views.table, name="table"),
     path("runs/<int:pk>/validation/<int:number>", views.question, name="question"),
     path("runs/<int:pk>/pictures/<int:number>.jpg", views.picture, name="picture"),
     path("runs/<int:pk>/networks/<slug:name>/<slug:kind>", views.download, name="download"),

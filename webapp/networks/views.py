@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from webapp.dispatch import dispatch
 from webapp.networks.downloads import download_response
 from webapp.networks.inside_files import filters_response, question_response
+from webapp.networks.kept_tables import network_table_response
 from webapp.networks.models import Network
 from webapp.networks.page import network_context
 from webapp.networks.predictions import picture_response
@@ -26,6 +27,13 @@ def detail(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     context = network_context(network, RunUrls(network.run), request.GET.dict())
     template = "networks/_network.html" if request.GET.get("part") == "live" else "networks/detail.html"
     return render(request, template, {**context, "section": "runs"})
+
+
+@require_safe
+@team_required
+def table(request: HttpRequest, pk: int, name: str, table: str, kind: str) -> HttpResponse:
+    """A table of the network's page, to keep."""
+    return network_table_response(request, _network(request, pk, name), table, kind)
 
 
 @require_safe

@@ -20,8 +20,7 @@ class RunUrls:
         "chart": "runs:chart",  # JSON for the charts
         "explore": "runs:explore",  # card and table of another selection, as HTML
         "pick": "runs:pick",  # the network that a rule lands on
-        "table": "runs:table",  # + csv or json: the networks, to keep
-        "generations": "runs:generations",  # + csv or json: each generation's figures, to keep
+        "table": "runs:table",  # + one of webapp.runs.kept_tables, and csv or json: to keep
         "save_view": "runs:save_view",  # POST
         "lineage": "runs:lineage",  # lineage.json, to keep
         "log": "runs:log",  # the whole event log
@@ -36,6 +35,7 @@ class RunUrls:
         "picture": "networks:picture",  # + number
         "question": "networks:question",  # + number: a validation image that classifiers are asked about
         "filters": "networks:filters",  # + name
+        "network_table": "networks:table",  # + name, one of webapp.networks.kept_tables, and csv or json: to keep
         "look": "networks:look",  # + name; POST
         "cancel": "runs:cancel",  # POST
         "pause": "runs:pause",  # POST
@@ -45,7 +45,18 @@ class RunUrls:
         "clone": "runs:clone",
     }
     WITH_ARGUMENTS = frozenset(
-        {"network", "download", "export", "measure", "picture", "question", "filters", "look", "table", "generations"}
+        {
+            "network",
+            "download",
+            "export",
+            "measure",
+            "picture",
+            "question",
+            "filters",
+            "look",
+            "table",
+            "network_table",
+        }
     )
     # What only a member may do; "" in a read-only view.
     MEMBERS_ONLY = frozenset(
@@ -87,6 +98,5 @@ class RunUrls:
 
     def plain(self) -> dict[str, str]:
         """All that take no network, for templates."""
-        kept = {f"{name}_{kind}": self.get(name, kind) for name in ("table", "generations") for kind in ("csv", "json")}
         names = [name for name in self.ROUTES if name not in self.WITH_ARGUMENTS]
-        return {name: self.get(name) for name in names} | kept | {"share": self.share}
+        return {name: self.get(name) for name in names} | {"share": self.share}

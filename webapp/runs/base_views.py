@@ -6,8 +6,10 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from webapp.keeping import Addresses, Table, kept
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 
 from . import bases
@@ -19,8 +21,21 @@ from .models import BaseFile, Run
 def base_list(request: HttpRequest) -> HttpResponse:
     files = BaseFile.objects.filter(team=request.team).select_related("created_by")  # type: ignore[attr-defined]
     rows = [{"base": base, "found": bases.described(base)} for base in files]
-    context = {"section": "runs", "rows": rows, "kinds": BaseFile.Kind.choices}
+    tables = Addresses(lambda _, kind: reverse("runs:bases_table", args=[kind]))
+    context = {"section": "runs", "rows": rows, "kinds": BaseFile.Kind.choices, "tables": tables}
     return render(request, "runs/bases.html", context)
+
+
+@require_safe
+@team_required
+def base_table(request: HttpRequest, kind: str) -> HttpResponse:
+    """The list, to keep."""
+    files = BaseFile.objects.filter(team=request.team)  # type: ignore[attr-defined]
+    rows = [
+        (b.original_name, b.kind, b.state, b.message or bases.described(b), b.size, b.sha256, b.created_at)
+        for b in files
+    ]
+    return kept(Table(("file", "kind", "state", "found", "bytes", "sha256", "created_at"), rows), kind, "own-networks")
 
 
 @require_POST

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from webapp.keeping import kept
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 
+from . import kept_tables
 from .addresses import RunUrls
 from .chart import chart_data
 from .explorer import explorer
-from .generations import generation_records
 from .models import Run, SavedView
 from .picks import RULES, pick
 from .snapshot import Lineage, metric_label
-from .table import records
 from .trial import trial_of
 from .view import View
 
@@ -84,41 +83,14 @@ def pick_response(request: HttpRequest, run: Run, urls: RunUrls) -> HttpResponse
 
 @require_safe
 @team_required
-def table(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
-    run = run_of(request, pk)
-    return table_response(request, run, kind)
+def table(request: HttpRequest, pk: int, table: str, kind: str) -> HttpResponse:
+    """A table of the run's page, to keep."""
+    return table_response(request, run_of(request, pk), table, kind)
 
 
-def table_response(request: HttpRequest, run: Run, kind: str) -> HttpResponse:
-    """The selected networks, to keep; accuracies as fractions, latencies in milliseconds."""
-    return kept(records(Lineage.of(run), View.read(request.GET.dict())), kind, f"networks-{run.pk}")
-
-
-@require_safe
-@team_required
-def generations(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
-    return generations_response(run_of(request, pk), kind)
-
-
-def generations_response(run: Run, kind: str) -> HttpResponse:
-    return kept(generation_records(run, Lineage.of(run)), kind, f"generations-{run.pk}")
-
-
-def kept(rows: list[dict[str, Any]], kind: str, name: str) -> HttpResponse:
-    """Rows as a file: JSON as they are, CSV with lists joined by spaces and unknown values empty."""
-    response: HttpResponse
-    if kind == "json":
-        response = JsonResponse(rows, safe=False, json_dumps_params={"indent": 1})
-    elif kind == "csv":
-        response = HttpResponse(content_type="text/csv; charset=utf-8")
-        writer = csv.DictWriter(response, list(rows[0]) if rows else [])
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({key: " ".join(value) if isinstance(value, list) else value for key, value in row.items()})
-    else:
-        raise Http404("There is CSV and JSON.")
-    response["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
-    return response
+def table_response(request: HttpRequest, run: Run, table: str, kind: str) -> HttpResponse:
+    found = kept_tables.of_run(run, table, View.read(request.GET.dict()))
+    return kept(found, kind, f"{table}-{run.pk}")
 
 
 @require_POST

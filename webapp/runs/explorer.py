@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+
+from webapp.keeping import Addresses
 
 from .addresses import RunUrls
 from .card import card
@@ -19,6 +22,7 @@ def explorer(run: Run, lineage: Lineage, urls: RunUrls, view: View) -> dict[str,
     """Context of the panels that one selection brushes together; `live` pages ask for it again."""
     shown = card(run, lineage, urls, view)
     return {
+        "tables": Addresses(partial(urls.get, "table")),
         "table": table(run, lineage, urls, view),
         "card": shown,
         "survival": survival_context(lineage, shown["selected"], urls),

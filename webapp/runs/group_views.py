@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from webapp.dispatch import dispatch
+from webapp.keeping import kept
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 
 from .groups import GroupPage, View
@@ -39,13 +38,10 @@ def _context(request: HttpRequest, pk: int) -> dict[str, object]:
 
 @require_safe
 @team_required
-def csv_file(request: HttpRequest, pk: int) -> HttpResponse:
-    """Every run of the sweep on a line, figures unrounded."""
+def table(request: HttpRequest, pk: int, table: str, kind: str) -> HttpResponse:
+    """A table of the sweep, figures unrounded, to keep."""
     group = get_object_or_404(request, RunGroup.objects.select_related("team"), pk=pk)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="sweep-{group.pk}.csv"'
-    csv.writer(response).writerows(GroupPage(group, View.read({}, group.axes)).csv_rows())
-    return response
+    return kept(GroupPage(group, View.read({}, group.axes)).kept_table(table), kind, f"sweep-{group.pk}-{table}")
 
 
 @require_POST

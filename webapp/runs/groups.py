@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
+from django.http import Http404
+from django.urls import reverse
+
 from evolution_core.spec import RunSpec, SpecError
+from webapp.keeping import Addresses, Table
 from webapp.networks.models import Network
 
 from . import listing
@@ -90,6 +94,12 @@ class Row:
         return list(self.words.values())
 
     @property
+    def plain(self) -> list[Any]:
+        """Each setting as a number where it is one, in words where not."""
+        values = [(self.values.get(name), word) for name, word in self.words.items()]
+        return [value if isinstance(value, (int, float)) else word for value, word in values]
+
+    @property
     def labelled(self) -> list[tuple[str, str]]:
         return [(label_of(name), word) for name, word in self.words.items()]
 
@@ -105,7 +115,18 @@ class Summary:
     labelled: list[tuple[str, str]]  # (setting, value)
     runs: int
     finished: int
-    told: list[dict[str, str]]
+    figures: list[tuple[float | None, float | None]]  # by TABLE: mean and sample standard deviation
+
+    @property
+    def cells(self) -> list[str]:
+        return [word for _, word in self.labelled]
+
+    @property
+    def told(self) -> list[dict[str, str]]:
+        figures = zip(TABLE, self.figures, strict=True)
+        return [
+            {"short": OUTCOMES[key].short, "words": _mean_and_spread(OUTCOMES[key], *both)} for key, both in figures
+        ]
 
 
 class GroupPage:
@@ -209,13 +230,28 @@ class GroupPage:
         numeric = len(kinds) == 1 and all(number_of(row.values.get(name)) is not None for row in self.rows)
         return _Axis(label_of(name).lower(), name, () if numeric else tuple(words))
 
-    # -- to take away
+    # -- to keep
 
-    def csv_rows(self) -> Iterator[list[Any]]:
-        yield ["run", "name", "state", *self.varied, *OUTCOMES]
-        for row in self.rows:
-            figures_of = [row.outcomes.get(key) for key in OUTCOMES]
-            yield [row.run.pk, _inert(row.run.name), row.run.state, *map(_inert, row.cells), *figures_of]
+    @property
+    def tables(self) -> Addresses:
+        return Addresses(lambda table, kind: reverse("runs:group_table", args=[self.group.pk, table, kind]))
+
+    def kept_table(self, name: str) -> Table:
+        """`runs`: every run, its settings in words and its figures; `seeds`: the same summed up over the seeds. Raises
+        Http404 for another name."""
+        if name == "runs":
+            rows = [
+                (row.run.pk, row.run.name, row.run.state, *row.plain, *map(row.outcomes.get, OUTCOMES))
+                for row in self.rows
+            ]
+            return Table(("run", "name", "state", *self.varied, *OUTCOMES), rows)
+        if name != "seeds":
+            raise Http404("This page has no such table.")
+        summaries = self.summaries or ([self.whole] if self.whole else [])
+        settings = [name for name in self.varied if name != SEED]
+        columns = [column for key in TABLE for column in (key, f"{key}_deviation")]
+        lines = [(*line.cells, line.runs, line.finished, *sum(line.figures, ())) for line in summaries]
+        return Table((*settings, "runs", "finished", *columns), lines)
 
 
 @dataclass(frozen=True)
@@ -274,26 +310,18 @@ def _ratio(before: float | None, after: float | None) -> float | None:
 
 
 def _summary(labelled: list[tuple[str, str]], rows: list[Row]) -> Summary:
-    told = []
-    for key in TABLE:
-        known = [value for row in rows if (value := row.outcomes.get(key)) is not None]
-        told.append({"short": OUTCOMES[key].short, "words": _mean_and_spread(OUTCOMES[key], known)})
+    known = [[value for row in rows if (value := row.outcomes.get(key)) is not None] for key in TABLE]
+    figures = [
+        (statistics.fmean(values) if values else None, statistics.stdev(values) if len(values) > 1 else None)
+        for values in known
+    ]
     finished = sum(row.run.state == Run.State.FINISHED for row in rows)
-    return Summary(labelled, len(rows), finished, told)
+    return Summary(labelled, len(rows), finished, figures)
 
 
-def _mean_and_spread(outcome: Outcome, values: list[float]) -> str:
+def _mean_and_spread(outcome: Outcome, mean: float | None, spread: float | None) -> str:
     """ "43.1× ± 2.0": mean and standard deviation over the runs; the value alone where there is one."""
-    if not values:
-        return ""
-    mean = outcome.words(statistics.fmean(values))
-    if len(values) == 1:
-        return mean
-    spread = statistics.stdev(values)
+    if spread is None:
+        return outcome.words(mean)
     spread = spread * 100 if outcome.kind == "percent" else spread
-    return f"{mean} ± {spread:.1f}" if spread >= 0.05 else f"{mean} ± {spread:.2f}"
-
-
-def _inert(text: str) -> str:
-    """A text that a spreadsheet will not take for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"{outcome.words(mean)} ± {spread:.1f}" if spread >= 0.05 else f"{outcome.words(mean)} ± {spread:.2f}"

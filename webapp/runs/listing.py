@@ -1,55 +1,27 @@
-"""The list of runs: a constant number of queries, however many there are."""
+"""The rows of a list of runs: a constant number of queries, however many there are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, Min, Q, QuerySet, Sum
+from django.db.models import Count, Q, Sum
 
 from webapp.networks.models import Network
-from webapp.teams.models import Team
 
-from .models import Run, RunGroup
+from .models import Run
 from .snapshot import ANCESTOR, spec_value
 from .status import Bar, progress_share
 
-PAGE = 25
-
-
-def runs_of(team: Team, query: dict[str, str] | None = None) -> QuerySet[Run]:
-    """The team's runs, newest first; `state` and `q` (a part of a run's or data set's name) narrow them.
-
-    Unless something is looked for, a sweep is stood for by its first run: sixty alike would bury the others.
-    """
-    query = query or {}
-    runs = Run.objects.filter(team=team).select_related("dataset", "chosen", "group")
-    if query.get("state") in Run.State.values:
-        runs = runs.filter(state=query["state"])
-    words = query.get("q", "").strip()[:100]
-    if words:
-        runs = runs.filter(Q(name__icontains=words) | Q(dataset__name__icontains=words))
-    if not is_narrowed(query):
-        first = RunGroup.objects.filter(team=team).order_by().annotate(first=Min("runs")).values("first")
-        runs = runs.filter(Q(group=None) | Q(pk__in=first))
-    return runs
-
-
-def is_narrowed(query: dict[str, str]) -> bool:
-    """Whether something is looked for."""
-    return query.get("state") in Run.State.values or bool(query.get("q", "").strip())
-
 
 def rows(runs: Iterable[Run], *, folded: bool = False) -> list[dict[str, Any]]:
-    """Each run with its figures against its ancestor. Three queries more than the runs themselves. `folded`: a run of
+    """Each run with how far it is. Three queries more than the runs themselves. `folded`: a run of
     a sweep stands for all of it."""
     runs = list(runs)
     keys = [run.pk for run in runs]
     ancestors = {
         network.run_id: network
-        for network in Network.objects.filter(run__in=keys, name=ANCESTOR).only(
-            "run_id", "parameters", "validation_accuracy", "state", "progress"
-        )
+        for network in Network.objects.filter(run__in=keys, name=ANCESTOR).only("run_id", "state", "progress")
     }
     done = _done(keys)
     sweeps = _sweeps([run.group_id for run in runs if run.group_id and folded])
@@ -83,23 +55,12 @@ def _done(keys: list[int]) -> dict[int, dict[str, Any]]:
 
 
 def _row(run: Run, ancestor: Network | None, done: dict[str, Any]) -> dict[str, Any]:
-    chosen = run.chosen
-    smaller = points = None
-    if chosen is not None and ancestor is not None:
-        if chosen.parameters and ancestor.parameters:
-            smaller = ancestor.parameters / chosen.parameters
-        if chosen.validation_accuracy is not None and ancestor.validation_accuracy is not None:
-            points = (chosen.validation_accuracy - ancestor.validation_accuracy) * 100
     return {
         "run": run,
         "tone": tone(run),
         "state": _state(run),
-        "chosen": chosen,
-        "smaller": smaller,
-        "points": points,
         "progress": _progress(run, ancestor, done),
         "networks": int(done.get("ended") or 0) + (1 if ancestor is not None and ancestor.state == "measured" else 0),
-        "architecture": str(spec_value(run, "architecture", "")),
     }
 
 

@@ -33,4 +33,5 @@ MEASURES = {
     )
 }
 COSTS = ("parameters", "macs", "bytes", "memory", "latency")  # what accuracy is traded against
+MOST_COMPARED = 8  # runs and networks side by side: more cannot be told apart
 HEIGHTS = tuple(MEASURES)  # what the lineage can be drawn by

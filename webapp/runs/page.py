@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
+
+from webapp.keeping import Addresses
 
 from .addresses import RunUrls
 from .answer import answer
@@ -53,7 +56,14 @@ def curves(run: Run, urls: RunUrls, query: Mapping[str, str]) -> dict[str, Any]:
     """Context of `runs/_curves.html` alone."""
     view = View.read(query)
     shown = curves_context(run, trial_of(run, view).lineage, urls, view.network)
-    return {"view": view, "metric": metric_label(run), "status": {"ended": run.has_ended}, **shown}
+    return {
+        "tables": Addresses(partial(urls.get, "table")),
+        "run": run,
+        "view": view,
+        "metric": metric_label(run),
+        "status": {"ended": run.has_ended},
+        **shown,
+    }
 
 
 # --- log, settings ------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .addresses import RunUrls
-from .measures import MEASURES
+from .measures import MEASURES, MOST_COMPARED
 from .models import Run
 from .snapshot import Lineage, Snapshot, metric_title
 from .templatetags import figures
@@ -60,10 +60,11 @@ def table(run: Run, lineage: Lineage, urls: RunUrls, view: View) -> dict[str, An
     pages = max(1, -(-len(networks) // PAGE))
     page = min(view.page, pages)
     first = (page - 1) * PAGE
+    shown = networks[first : first + PAGE]
     path = lineage.path(lineage.leading.name if lineage.leading else None)
     return {
         "columns": headings(run, view),
-        "rows": [_row(network, lineage, urls, view, path) for network in networks[first : first + PAGE]],
+        "rows": [_row(network, lineage, urls, view, path) for network in shown],
         "found": len(networks),
         "total": len(lineage.networks),
         "page": page,
@@ -72,11 +73,23 @@ def table(run: Run, lineage: Lineage, urls: RunUrls, view: View) -> dict[str, An
         "last": min(first + PAGE, len(networks)),
         "newer": view.query(page=page - 1) if page > 1 else "",
         "older": view.query(page=page + 1) if page < pages else "",
+        "compare": None if urls.readonly else _compared(run, lineage, view, {n.name for n in shown}),
         "everything": view.query(q="", ranges={}, page=1),
         "choices": [
             {"key": key, "label": label(run, key), "on": key in view.columns, "query": _toggled(view, key)}
             for key in COLUMNS
         ],
+    }
+
+
+def _compared(run: Run, lineage: Lineage, view: View, shown: set[str]) -> dict[str, Any]:
+    """The networks that are ticked; those of other pages go along with the form."""
+    ticked = [name for name in view.compare if name in lineage.by_name]
+    return {
+        "count": len(ticked),
+        "most": MOST_COMPARED,
+        "elsewhere": [name for name in ticked if name not in shown],
+        "none": view.query(compare=()),
     }
 
 
@@ -103,6 +116,8 @@ def _row(network: Snapshot, lineage: Lineage, urls: RunUrls, view: View, path: s
         "pick": view.query(network="" if chosen else network.name, against=""),
         "open": network.is_open,
         "selected": chosen,
+        "ticked": network.name in view.compare,
+        "compares": network.is_measured,
         "class": " ".join(classes),
         "cells": [(_class(key), _cell(network, key)) for key in view.columns],
     }
@@ -142,25 +157,3 @@ def headings(run: Run, view: View) -> list[dict[str, str]]:
             }
         )
     return result
-
-
-def records(lineage: Lineage, view: View) -> list[dict[str, Any]]:
-    """Every selected network with all that was measured of it, in the view's order, as plain values to keep."""
-    return [
-        {
-            "name": network.name,
-            "generation": network.generation,
-            "parents": list(network.parents),
-            "state": str(network.state),
-            "accuracy": network.validation_accuracy,
-            "shock": network.shock_accuracy,
-            "test_accuracy": network.test_accuracy,
-            "parameters": network.parameters,
-            "macs": network.macs,
-            "bytes": network.bytes,
-            "peak_activation_bytes": network.peak_activation_bytes,
-            "latency_ms": network.latency_ms,
-            "ancestor_latency_ms": network.ancestor_latency_ms,
-        }
-        for network in ordered(selected(lineage, view), view.sort)
-    ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from .choice import KINDS, PICKED
-from .measures import COSTS, HEIGHTS, MEASURES
+from .measures import COSTS, HEIGHTS, MEASURES, MOST_COMPARED
 
 Range = tuple[float | None, float | None]  # from, to; both inclusive, None where open
 COLUMNS = ("generation", "parents", *MEASURES)  # of the table, beside the name
@@ -22,6 +23,7 @@ _PLAIN = (
     *("height", "hscale", "cost", "xscale", "yscale", "network", "against", "by", "q"),
     *("sort", "fold", "look", "zoom"),
 )
+_NAME = re.compile(r"[\w-]{1,20}", re.ASCII)
 _SAFE = ".,~:"  # left readable in addresses
 
 
@@ -47,6 +49,7 @@ class View:
     look: str = ""  # the lineage's window: x from, x to, y from, y to
     zoom: str = ""  # the trade-off's
     lines: bool = False  # parallel coordinates are open
+    compare: tuple[str, ...] = ()  # networks that are ticked to be compared, on whatever page of the table they stand
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> View:
@@ -73,6 +76,7 @@ class View:
             look=_window(query.get("look", "")),
             zoom=_window(query.get("zoom", "")),
             lines=query.get("lines") == "1",
+            compare=_names(query.get("compare", "")),
         )
 
     def query(self, **changes: Any) -> str:
@@ -91,6 +95,8 @@ class View:
             found["columns"] = ",".join(self.columns) or "none"
         if self.lines:
             found["lines"] = "1"
+        if self.compare:
+            found["compare"] = ",".join(self.compare)
         return found
 
     @property
@@ -133,6 +139,11 @@ def _columns(query: Mapping[str, str]) -> tuple[str, ...]:
     if asked == [""]:
         return SHOWN
     return tuple(name for name in COLUMNS if name in asked)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    found = [part for part in text[:400].split(",") if _NAME.fullmatch(part)]
+    return tuple(dict.fromkeys(found))[:MOST_COMPARED]
 
 
 def _number(text: str, low: float = -math.inf, high: float = math.inf) -> float | None:

@@ -6,35 +6,59 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from webapp.keeping import Addresses, kept
 from webapp.teams.access import editor_required, team_required
 
-from . import listing, page
+from . import list_view, listing, page
 from .addresses import RunUrls
 from .deleting import delete_run
 from .explore_views import run_of
 from .lineage_file import lineage_json
+from .list_view import ListView
+from .measures import MOST_COMPARED
 from .models import Run
 
+_LIST_PAGE = 25
 _LOG_PAGE = 200
 
 
 @require_safe
 @team_required
 def run_list(request: HttpRequest) -> HttpResponse:
-    query = {name: request.GET.get(name, "") for name in ("state", "q")}
-    runs = listing.runs_of(request.team, query)  # type: ignore[attr-defined]
-    shown = Paginator(runs, listing.PAGE).get_page(request.GET.get("page"))
+    view = ListView.read(request.GET.dict())
+    team = request.team  # type: ignore[attr-defined]
+    shown = Paginator(list_view.runs_of(team, view), _LIST_PAGE).get_page(view.page)
+    rows = listing.rows(shown.object_list, folded=view.is_folded)
+    here = {row["run"].pk for row in rows if not row["sweep"]}
+    ticked = list_view.ticked(team, view)
     context = {
         "section": "runs",
-        "rows": listing.rows(shown.object_list, folded=not listing.is_narrowed(query)),
+        "rows": rows,
         "page": shown,
-        "query": query,
+        "newer": view.query(page=shown.number - 1),
+        "older": view.query(page=shown.number + 1),
+        "view": view,
+        "headings": list_view.headings(view),
+        "orders": list_view.orders(view),
+        "tables": Addresses(lambda _, kind: reverse("runs:list_table", args=[kind]) + view.query()),
         "states": Run.State.choices,
-        "filtered": any(query.values()),
+        "ticked": {run.pk for run in ticked},
+        "unticked": view.query(page=shown.number, compare=()),
+        "elsewhere": [run for run in ticked if run.pk not in here],
+        "most": MOST_COMPARED,
     }
     return render(request, "runs/list.html", context)
+
+
+@require_safe
+@team_required
+def run_table(request: HttpRequest, kind: str) -> HttpResponse:
+    """The list as the address narrows and orders it, to keep."""
+    table = list_view.kept_runs(request.team, ListView.read(request.GET.dict()))  # type: ignore[attr-defined]
+    return kept(table, kind, "runs")
 
 
 @require_safe

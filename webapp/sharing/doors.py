@@ -17,6 +17,7 @@ from webapp.live import stream
 from webapp.live.reading import release_connections
 from webapp.networks.downloads import download_response
 from webapp.networks.inside_files import filters_response, question_response
+from webapp.networks.kept_tables import network_table_response
 from webapp.networks.models import Network
 from webapp.networks.page import network_context
 from webapp.networks.predictions import picture_response
@@ -113,13 +114,8 @@ def pick(request: HttpRequest, link: ShareLink) -> HttpResponse:
 
 
 @shared
-def table(request: HttpRequest, link: ShareLink, kind: str) -> HttpResponse:
-    return explore_views.table_response(request, link.run, kind)
-
-
-@shared
-def generations(request: HttpRequest, link: ShareLink, kind: str) -> HttpResponse:
-    return explore_views.generations_response(link.run, kind)
+def table(request: HttpRequest, link: ShareLink, table: str, kind: str) -> HttpResponse:
+    return explore_views.table_response(request, link.run, table, kind)
 
 
 @shared
@@ -159,6 +155,11 @@ def network(request: HttpRequest, link: ShareLink, name: str) -> HttpResponse:
     context = network_context(_network(link, name), SharedUrls(link), request.GET.dict())
     template = "networks/_network.html" if request.GET.get("part") == "live" else "sharing/network.html"
     return render(request, template, context)
+
+
+@shared
+def network_table(request: HttpRequest, link: ShareLink, name: str, table: str, kind: str) -> HttpResponse:
+    return network_table_response(request, _network(link, name), table, kind)
 
 
 @shared

@@ -18,8 +18,7 @@ urlpatterns = [
     path("s/<str:token>/chart.json", doors.chart, name="chart"),
     path("s/<str:token>/explore", doors.explore, name="explore"),
     path("s/<str:token>/pick", doors.pick, name="pick"),
-    path("s/<str:token>/networks.<slug:kind>", doors.table, name="table"),
-    path("s/<str:token>/generations.<slug:kind>", doors.generations, name="generations"),
+    path("s/<str:token>/tables/<slug:table>.<slug:kind>", doors.table, name="table"),
     path("s/<str:token>/lineage.json", doors.lineage, name="lineage"),
     path("s/<str:token>/log/", doors.log, name="log"),
     path("s/<str:token>/log.txt", doors.log_text, name="log_text"),
@@ -28,6 +27,9 @@ urlpatterns = [
     path("s/<str:token>/events.json", doors.events_json, name="events_json"),
     path("s/<str:token>/networks/<slug:name>/", doors.network, name="network"),
     path("s/<str:token>/networks/<slug:name>/filters.png", doors.filters, name="filters"),
+    path(
+        "s/<str:token>/networks/<slug:name>/tables/<slug:table>.<slug:kind>", doors.network_table, name="network_table"
+    ),
     path("s/<str:token>/validation/<int:number>", doors.question, name="question"),
     path("s/<str:token>/pictures/<int:number>.jpg", doors.picture, name="picture"),
     path("s/<str:token>/networks/<slug:name>/<slug:kind>", doors.download, name="download"),

@@ -21,6 +21,7 @@ from django.shortcuts import render, resolve_url
 from webapp.teams.models import Membership
 
 SESSION_KEY = "team"
+HOW = {"table", "kind"}  # parameters that say what of the team's is shown and how, not whose
 NOT_ALLOWED = "Your role in this team does not allow that."
 Row = TypeVar("Row", bound=Model)
 View = Callable[..., Any]
@@ -88,8 +89,9 @@ aget_object_or_404 = sync_to_async(get_object_or_404)
 
 
 def _guard(view: View, allowed: Callable[[Membership], bool]) -> View:
-    """Wraps a view. One without parameters is judged by the present team at once. One with parameters is about a
-    row: it must ask get_object_or_404 for it, which judges by the row's team and only then puts `team` on the request.
+    """Wraps a view. One without parameters, or with none but those that say HOW, is judged by the present team at once.
+    One with others is about a row: it must ask get_object_or_404 for it, which judges by the row's team and only then
+    puts `team` on the request.
     """
 
     def refusal(request: HttpRequest, names_a_row: bool) -> HttpResponseBase | None:
@@ -110,13 +112,15 @@ def _guard(view: View, allowed: Callable[[Membership], bool]) -> View:
 
         @wraps(view)
         async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            return await sync_to_async(refusal)(request, bool(kwargs)) or await view(request, *args, **kwargs)
+            return await sync_to_async(refusal)(request, bool(kwargs.keys() - HOW)) or await view(
+                request, *args, **kwargs
+            )
 
     else:
 
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            return refusal(request, bool(kwargs)) or view(request, *args, **kwargs)
+            return refusal(request, bool(kwargs.keys() - HOW)) or view(request, *args, **kwargs)
 
     guarded.access_checked = True  # type: ignore[attr-defined]  # the isolation test looks for it on every route
     return guarded

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import template
 from django.template.defaultfilters import capfirst
@@ -31,6 +33,12 @@ def _scaled(value: float, units: tuple[str, ...]) -> str:
         value, unit = value / 1000, unit + 1
     text = f"{value:.0f}" if unit == 0 else _short(value)
     return f"{text} {units[unit]}".strip()
+
+
+@register.filter
+def beside(values: Iterable[Any], names: Iterable[str]) -> Iterable[tuple[str, Any]]:
+    """Pairs (name, value), for cells that say whose they are."""
+    return zip(names, values, strict=True)
 
 
 @register.filter

@@ -1,24 +1,26 @@
 // A comparison's charts. All state is in the address, and switches are links: the page only paints.
 
 import { curves, tradeoff } from "./charts/compare.js";
+import { svgOf } from "./charts/drawing.js";
 import { prepare } from "./charts/look.js";
+import { offer } from "./keeping.js";
 
 const root = document.getElementById("compare-charts");
-let drawn = [];
+const drawn = new Map();
 
-function draw(canvas, filled, paint) {
+function draw(name, data, filled, paint) {
+  const canvas = document.getElementById(`${name}-chart`);
   const place = canvas.parentElement;
   place.classList.toggle("empty", !filled);
   place.querySelector(".chart-empty").hidden = filled;
-  if (filled) drawn.push(paint());
+  drawn.get(name)?.destroy();
+  if (filled) drawn.set(name, paint(canvas, data));
+  offer(name, () => svgOf(drawn.get(name)));
 }
 
 function drawAll(data) {
-  for (const chart of drawn) chart.destroy();
-  drawn = [];
-  const [line, scatter] = ["curves-chart", "tradeoff-chart"].map((id) => document.getElementById(id));
-  draw(line, data.entries.some((entry) => entry.curve.length), () => curves(line, data));
-  draw(scatter, data.runs.some((run) => run.front.length), () => tradeoff(scatter, data));
+  draw("curves", data, data.entries.some((entry) => entry.curve.length), curves);
+  draw("tradeoff", data, data.runs.some((run) => run.front.length), tradeoff);
 }
 
 if (root) {

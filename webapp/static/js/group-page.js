@@ -1,6 +1,8 @@
 // The page of a sweep: a scatter of any two of its figures. Axes are the address's; the points come with the page.
 
+import { svgOf } from "./charts/drawing.js";
 import { axis, colours, prepare, tooltip } from "./charts/look.js";
+import { offer } from "./keeping.js";
 
 let chart = null;
 
@@ -61,6 +63,7 @@ function scale(c, told) {
 
 prepare();
 draw();
+offer("scatter", () => svgOf(chart));
 document.addEventListener("eustress:theme", draw);
 document.addEventListener("htmx:afterSwap", draw);
 

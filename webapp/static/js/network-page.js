@@ -1,6 +1,7 @@
 // A network that lives, or whose ONNX form is being made: its page asks for itself until nothing more will change.
 
 import { localClocks } from "./clock.js";
+import "./keeping.js";
 import "./predictions.js";
 
 const PACE = 3000;

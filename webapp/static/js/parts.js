@@ -15,7 +15,7 @@ export function replaceParts(html) {
     const present = document.getElementById(part.id);
     if (!present || known.get(part.id) === essence(part)) continue;
     const focus = present.contains(document.activeElement) ? document.activeElement : null;
-    if (focus?.matches("input, select, textarea")) continue; // somebody types here: the next change brings it
+    if (focus?.matches("input:not([type=checkbox]), select, textarea")) continue; // somebody types here: the next change brings it
     known.set(part.id, essence(part));
     const scrolled = [...present.querySelectorAll(".tablewrap")].map((wrap) => [wrap.scrollLeft, wrap.scrollTop]);
     const adopted = document.importNode(part, true);

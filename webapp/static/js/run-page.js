@@ -1,12 +1,13 @@
 // The run's page: charts, table and panels that know of each other; the view's state lives in the address.
 
-import { ProgressChart } from "./charts/progress.js";
-import { keeper } from "./charts/keeping.js";
+import { svgOf } from "./charts/drawing.js";
 import { prepare } from "./charts/look.js";
+import { ProgressChart } from "./charts/progress.js";
 import { ShockChart } from "./charts/shock.js";
 import { localClocks } from "./clock.js";
 import { connect } from "./explore/controls.js";
 import { Explorer } from "./explore/explorer.js";
+import { offer } from "./keeping.js";
 import { LiveFeed } from "./live.js";
 import { remember, replaceParts } from "./parts.js";
 
@@ -22,7 +23,8 @@ class RunPage {
     this.shock = new ShockChart(document.getElementById("shock-chart"), this);
     this.progress = new ProgressChart(document.getElementById("progress-chart"));
     this.explorer = new Explorer(root, () => this.drawRest());
-    Object.assign(this.explorer.keepers, { shock: keeper(() => this.shock.chart), progress: keeper(() => this.progress.chart) });
+    offer("shock", () => svgOf(this.shock.chart));
+    offer("progress", () => svgOf(this.progress.chart));
     connect(this.explorer);
     this.listen();
     remember(root);

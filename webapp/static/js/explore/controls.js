@@ -1,7 +1,6 @@
-// What people press around the charts: switches, search, rules, zoom, keeping a chart. Links work without scripts, too.
+// What people press around the charts: switches, search, rules, zoom. Links work without scripts, too.
 
-import { keep } from "./surface.js";
-import { windowText } from "./view.js";
+import { readView, windowText, writeAddress } from "./view.js";
 
 // What a kind of link changes: the rest of its address may be older than the page's.
 const CHANGED = {
@@ -13,6 +12,7 @@ const CHANGED = {
   network: ["network", "against"],
   against: ["network", "against"],
   everything: ["q", "page"],
+  ticks: ["compare"],
 };
 
 export function connect(explorer) {
@@ -20,8 +20,6 @@ export function connect(explorer) {
   choose(explorer, matchMedia("(pointer: fine)").matches ? "select" : "");
 
   root.addEventListener("click", (event) => {
-    const file = event.target.closest("a[data-follows]");
-    if (file) file.search = location.search; // what is kept is what is selected
     const link = event.target.closest("a[data-view]");
     if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
       event.preventDefault();
@@ -31,7 +29,7 @@ export function connect(explorer) {
     const button = event.target.closest("button");
     if (button && press(explorer, button)) return;
     const row = event.target.closest("tr[data-network]");
-    if (row && !event.target.closest("a") && !getSelection().toString()) explorer.select(explorer.data.byName.get(row.dataset.network).index);
+    if (row && !event.target.closest("a, .tick") && !getSelection().toString()) explorer.select(explorer.data.byName.get(row.dataset.network).index);
   });
 
   root.addEventListener("pointerover", (event) => {
@@ -52,6 +50,10 @@ export function connect(explorer) {
     else if (form.matches("[data-tries]")) keepView(form);
   });
 
+  root.addEventListener("change", (event) => {
+    if (event.target.matches("input[data-ticks]")) tick(explorer, event.target);
+  });
+
   let typing = 0;
   root.addEventListener("input", (event) => {
     const form = event.target.closest("[data-search], [data-ranges]");
@@ -65,6 +67,22 @@ export function connect(explorer) {
     if (lines.open === explorer.view.lines) return;
     explorer.change({ lines: lines.open ? "1" : "" });
   });
+}
+
+// A network is ticked to be compared: the address holds which, on whatever page of the table they stand.
+function tick(explorer, box) {
+  const name = box.dataset.ticks;
+  const ticked = explorer.view.compare.filter((one) => one !== name);
+  const { most } = box.form.dataset;
+  if (box.checked && ticked.length >= Number(most)) {
+    box.checked = false;
+    box.form.querySelector("[data-said]").textContent = `${ticked.length} ticked: no more than ${most} can be told apart.`;
+    return;
+  }
+  if (box.checked) ticked.push(name);
+  writeAddress({ compare: ticked.join(",") });
+  explorer.view = readView();
+  explorer.loadParts();
 }
 
 // Follows a link of the view without leaving the page.
@@ -82,7 +100,7 @@ function follow(explorer, link) {
 }
 
 function press(explorer, button) {
-  const { plot, zoom, mode, folds, keeps } = button.dataset;
+  const { plot, zoom, mode, folds } = button.dataset;
   if (zoom) {
     const one = explorer.plots[plot];
     if (zoom === "all") one.wholly();
@@ -91,8 +109,6 @@ function press(explorer, button) {
     choose(explorer, explorer.mode === mode ? "" : mode);
   } else if (folds) {
     explorer.change({ fold: explorer.view.fold === folds ? "" : folds });
-  } else if (keeps) {
-    keepChart(explorer, keeps, plot);
   } else if ("clears" in button.dataset) {
     explorer.clear();
   } else return false;
@@ -104,11 +120,6 @@ function choose(explorer, mode) {
   explorer.mode = mode;
   explorer.root.dataset.dragging = mode;
   for (const button of explorer.root.querySelectorAll("button[data-mode]")) button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
-}
-
-async function keepChart(explorer, kind, name) {
-  const plot = explorer.keepers[name];
-  keep(kind === "svg" ? plot.svg() : await plot.png(), `${name}-${explorer.root.dataset.run}.${kind}`);
 }
 
 // A rule lands on one network: the server says which, and why none where there is none.

@@ -2,6 +2,7 @@
 
 import { colours } from "../charts/look.js";
 import { localClocks } from "../clock.js";
+import { offer } from "../keeping.js";
 import { replaceParts } from "../parts.js";
 import { decode } from "./data.js";
 import { LineagePlot } from "./lineage.js";
@@ -22,7 +23,7 @@ export class Explorer {
     this.lineage.window = this.view.look;
     this.tradeoff.window = this.view.zoom;
     this.plots = { lineage: this.lineage, tradeoff: this.tradeoff, parallel: this.parallel };
-    this.keepers = { ...this.plots }; // what can be kept as a picture; the page adds its other charts
+    for (const [name, plot] of Object.entries(this.plots)) offer(name, () => plot.svg());
   }
 
   // -- what comes from the server

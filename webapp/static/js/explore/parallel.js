@@ -166,17 +166,6 @@ export class ParallelPlot {
   svg() {
     const surface = new SvgSurface(this.size.width, this.size.height, this.explorer.colours.card);
     this.paint(surface);
-    return new Blob([surface.toString()], { type: "image/svg+xml" });
-  }
-
-  png() {
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [this.size.width * 2, this.size.height * 2];
-    const ctx = canvas.getContext("2d");
-    ctx.scale(2, 2);
-    ctx.fillStyle = this.explorer.colours.card;
-    ctx.fillRect(0, 0, this.size.width, this.size.height);
-    this.paint(ctx);
-    return new Promise((done) => canvas.toBlob(done, "image/png"));
+    return surface.toString();
   }
 }

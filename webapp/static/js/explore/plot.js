@@ -310,23 +310,9 @@ export class Plot {
   // -- to keep
 
   svg() {
-    const { width, height } = this.size;
-    const surface = new SvgSurface(width, height, this.explorer.colours.card);
+    const surface = new SvgSurface(this.size.width, this.size.height, this.explorer.colours.card);
     this.paint(surface);
     this.paintMarks(surface);
-    return new Blob([surface.toString()], { type: "image/svg+xml" });
-  }
-
-  png() {
-    const { width, height } = this.size;
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [width * 2, height * 2];
-    const ctx = canvas.getContext("2d");
-    ctx.scale(2, 2);
-    ctx.fillStyle = this.explorer.colours.card;
-    ctx.fillRect(0, 0, width, height);
-    this.paint(ctx);
-    this.paintMarks(ctx);
-    return new Promise((done) => canvas.toBlob(done, "image/png"));
+    return surface.toString();
   }
 }

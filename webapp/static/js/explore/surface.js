@@ -13,8 +13,8 @@ export function sharpen(canvas) {
   return { ctx, width, height };
 }
 
-const escaped = (text) => String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
-const n = (value) => Number(value.toFixed(2));
+export const escaped = (text) => String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+export const n = (value) => Number(value.toFixed(2));
 const STATE = ["fillStyle", "strokeStyle", "lineWidth", "globalAlpha", "font", "textAlign", "textBaseline", "lineJoin", "lineCap"];
 
 // The part of a canvas's context that charts draw with, written as SVG. Transforms are translations and rotations.
@@ -22,6 +22,7 @@ export class SvgSurface {
   constructor(width, height, background) {
     Object.assign(this, { width, height, parts: [], defs: [], stack: [], path: "", dash: [], clipped: "", matrix: [1, 0, 0, 1, 0, 0] });
     Object.assign(this, { fillStyle: "#000", strokeStyle: "#000", lineWidth: 1, globalAlpha: 1, font: "13px sans-serif", textAlign: "left", textBaseline: "alphabetic", lineJoin: "miter", lineCap: "butt" });
+    this.canvas = { width, height, style: {}, getContext: () => this }; // what Chart.js asks for
     this.measuring = document.createElement("canvas").getContext("2d");
     this.parts.push(`<rect width="100%" height="100%" fill="${background}"/>`);
   }
@@ -126,7 +127,18 @@ export class SvgSurface {
     this.kept(() => (this.rect(...at), this.stroke()));
   }
 
-  clearRect() {}
+  setTransform(...matrix) {
+    this.matrix = matrix;
+  }
+
+  resetTransform() {
+    this.matrix = [1, 0, 0, 1, 0, 0];
+  }
+
+  // Whoever clears everything begins anew, on the ground that is there.
+  clearRect(_x, _y, width, height) {
+    if (width >= this.width && height >= this.height) this.parts.length = 1;
+  }
 
   measureText(text) {
     this.measuring.font = this.font;
@@ -152,12 +164,4 @@ export class SvgSurface {
   toString() {
     return `<svg xmlns="http://www.w3.org/2000/svg" width="${this.width}" height="${this.height}" viewBox="0 0 ${this.width} ${this.height}"><defs>${this.defs.join("")}</defs>${this.parts.join("\n")}</svg>\n`;
   }
-}
-
-export function keep(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -29,6 +29,7 @@ export function readView(search = location.search) {
     look: readWindow(query.get("look")),
     zoom: readWindow(query.get("zoom")),
     lines: query.get("lines") === "1",
+    compare: (query.get("compare") ?? "").split(",").filter(Boolean),
     ranges,
   };
 }
