@@ -11,7 +11,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 
 from webapp.keeping import Table, kept
-from webapp.networks import classes, page
+from webapp.networks import classes, exported, page
 from webapp.networks.inside_files import Answers, Questions
 from webapp.networks.models import Network
 from webapp.runs.snapshot import Lineage, metric_title
@@ -52,13 +52,14 @@ class Subject:
 
 
 def figures(of: Subject) -> Table:
-    """Each measure beside the ancestor's; `ratio` is the ancestor's over its own, `points` are percentage points."""
+    """Each measure beside the ancestor's; `ratio` is the ancestor's over its own, `points` are percentage points,
+    `onnx` is what its ONNX file reaches."""
     own = of.lineage.by_name[of.network.name]
-    rows = page.figures(own, of.lineage) + page.detection_figures(of.record, of.before)
+    rows = page.figures(own, of.lineage, exported.figures_of(of.network)) + page.detection_figures(of.record, of.before)
     title = metric_title(of.network.run)
     for row in rows:
         row["measure"] = f"{title} {row['label']}" if row["kind"] == "percent" else row["label"]
-    return Table.of(("measure", "own", "ancestor", "ratio", "points"), rows)
+    return Table.of(("measure", "own", "ancestor", "ratio", "points", "onnx"), rows)
 
 
 def layers(of: Subject) -> Table:

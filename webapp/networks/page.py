@@ -160,6 +160,7 @@ def figures(own: Snapshot, lineage: Lineage, in_onnx: Mapping[str, dict[str, Any
                     "ancestor": before,
                     "points": lineage.points(own, field),
                     "note": exported.beside(form) if form else "",
+                    "onnx": form["onnx"] if form else None,
                 }
             )
     if own.shock_accuracy is not None:
