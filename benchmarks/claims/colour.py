@@ -3,7 +3,8 @@ dense network under an hour of one core."""
 
 from __future__ import annotations
 
-from .arms import study
+from .arms import REMEDIES, study
+from .declared import Arm
 
 ALEXNET = study(
     "alexnet-cifar",
@@ -11,6 +12,14 @@ ALEXNET = study(
     "From 5.7 million parameters to a twentieth, and a fortieth, in three generations.",
     data="cifar10-jpeg",
     further=("40x", "to a fortieth"),
+    more=(
+        Arm(
+            "short",
+            "from an ancestor of 6 epochs, and 6 for the last growth",
+            REMEDIES,
+            fields={"ancestor_epochs": 6.0, "epochs": 1.5, "last_epochs": 6.0},
+        ),
+    ),
 )
 RESNET = study(
     "resnet20-cifar",

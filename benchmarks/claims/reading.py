@@ -48,6 +48,11 @@ class Measured:
         """Test accuracy, in points, paired by seed."""
         return paired(self.test(ours), self.test(theirs))
 
+    def against_ancestor(self, arm: str) -> Difference | None:
+        """Test accuracy minus the ancestor's own, in points, by seed."""
+        runs = self.runs(arm)
+        return paired(self.test(arm), {seed: 100.0 * run["ancestor"]["test"] for seed, run in runs.items()})
+
     def generation(self, arm: str, number: int, key: str) -> dict[int, float]:
         """seed -> a share of generation `number` (from 1), in percent."""
         return {

@@ -49,9 +49,9 @@ _COLOUR: dict[str, Any] = {
 _ALEXNET: dict[str, Any] = {
     **_COLOUR,
     "architecture": "alexnet-small",
-    "ancestor_epochs": 6.0,
-    "epochs": 1.5,
-    "last_epochs": 6.0,
+    "ancestor_epochs": 16.0,
+    "epochs": 2.0,
+    "last_epochs": 20.0,
     "resource": "parameters",
     "progressive_size": 24,
 }
