@@ -36,8 +36,8 @@ def summary(found: Mapping[str, Measured], rows: Sequence[Verdict]) -> Iterator[
     count = {status: sum(row.status == status for row in rows) for status in (TARGET, STRETCH, MISSED, UNKNOWN)}
     studies = [found[name] for name in STUDIES if found[name].test("evolved")]
     counted = (
-        f"Of {len(rows)} claims, {count[STRETCH]} reach their stretch, {count[TARGET]} their target, {count[MISSED]} "
-        f"miss it, and {count[UNKNOWN]} are not measured yet."
+        f"Of {len(rows)} claims: stretch reached by {count[STRETCH]}, target by {count[TARGET]}, missed by "
+        f"{count[MISSED]}, not measured yet {count[UNKNOWN]}."
     )
     against = "; ".join(_against_all(studies))
     if against:

@@ -71,14 +71,16 @@ def _smaller(
         against = here.against_ancestor(arm) if against_ancestor else here.against(arm, "dense")
         if against is not None:
             ratio = geometric(list(here.chosen(arm, size).values()))
-            told.append((ratio, against))
+            alone = here.chosen(arm, "times_smaller_convolutions") if size == "times_smaller" else {}
+            convolutions = f", {geometric(list(alone.values())):.1f}x counting convolutions alone" if alone else ""
+            told.append((ratio, against, convolutions))
     command = here.commands(",".join(arms if against_ancestor else [*arms, "dense"]))
     if not told:
         return _unmeasured(claim, *targets, command)
-    within = [ratio for ratio, against in told if against.mean >= -drop - 1e-9]
+    within = [ratio for ratio, against, _ in told if against.mean >= -drop - 1e-9]
     best = max(within, default=0.0)
     status = MISSED if best < 0.995 * times[0] else STRETCH if best >= 0.995 * times[1] else TARGET
-    figure = "; ".join(f"{ratio:.1f}x at {against.text()}" for ratio, against in told)
+    figure = "; ".join(f"{ratio:.1f}x at {against.text()}{convolutions}" for ratio, against, convolutions in told)
     return Verdict(claim, *targets, status, figure, command)
 
 
