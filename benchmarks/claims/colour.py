@@ -15,7 +15,7 @@ ALEXNET = study(
     more=(
         Arm(
             "short",
-            "from an ancestor of 6 epochs, and 6 for the last growth",
+            "an ancestor of 6 epochs, 1.5 and 6 for its offspring: 15 epochs, fewer in all",
             REMEDIES,
             fields={"ancestor_epochs": 6.0, "epochs": 1.5, "last_epochs": 6.0},
         ),
