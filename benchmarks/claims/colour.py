@@ -17,7 +17,7 @@ ALEXNET = study(
             "short",
             "an ancestor of 6 epochs, 1.5 and 6 for its offspring: 15 epochs, fewer in all",
             REMEDIES,
-            fields={"ancestor_epochs": 6.0, "epochs": 1.5, "last_epochs": 6.0},
+            fields={"ancestor_epochs": 6.0, "epochs": 1.5, "last_epochs": 6.0, "progressive_share": 0.6},
         ),
     ),
 )
