@@ -53,11 +53,18 @@ PRESETS: dict[str, Preset] = {
             {"generations": 2, "offspring": 2, "epochs": 1, "limit": 5000, "environment": 0.5},
             {"epochs": 5},
         ),
-        Preset("balanced", "Balanced", "The defaults: four generations of two offspring, each 60 % of the last.", {}),
+        Preset(
+            "balanced",
+            "Balanced",
+            "Four generations of two offspring, each 60 % of the last, and twice as long for the last to grow.",
+            {"last_epochs": 4},
+            {"last_epochs": 40},
+        ),
         Preset(
             "smallest",
             "Smallest",
-            "Aims at forty times fewer parameters: harsh generations, the best of several draws, a long last growth.",
+            "Aims at forty times fewer parameters: harsh generations, the best of several draws, a long last growth, "
+            "with the ancestor as a teacher.",
             {
                 "generations": 5,
                 "offspring": 3,
@@ -65,6 +72,7 @@ PRESETS: dict[str, Preset] = {
                 "environment": "40x",
                 "resource": "parameters",
                 "repair": True,
+                "distillation": 0.5,
                 "last_epochs": 6,
                 "max_drop": 2,
             },
@@ -92,13 +100,14 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "careful",
             "Careful",
-            "Small steps, more training and refitted layers: for when half a point of accuracy matters.",
+            "Small steps, more training, refitted layers, the ancestor as a teacher: for when half a point matters.",
             {
                 "generations": 6,
                 "offspring": 3,
                 "epochs": 3,
                 "environment": 0.75,
                 "repair": True,
+                "distillation": 0.5,
                 "last_epochs": 6,
                 "elitism": True,
                 "max_drop": 0.5,
