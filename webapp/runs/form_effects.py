@@ -27,7 +27,7 @@ EFFECTS: dict[str, str] = {
     "batch_size": "Larger: fewer, steadier steps, and more memory.",
     "validation_share": "More compares networks more surely, and leaves fewer images to learn from.",
     "progressive_size": "Half the size costs a quarter.",
-    "distillation": "A half gave half a point more at a fifteenth of the size; costs a pass of the ancestor at each step.",
+    "distillation": "A half gave half a point more at a fifteenth of the size; costs the ancestor's pass at each step.",
     "precision": "The dry run measures which is faster here.",
     "threshold": "Higher ignores the many weak synapses of a cluster.",
     "sharpness": "Higher: the strong live for sure; lower: more is left to chance.",
