@@ -52,11 +52,14 @@ class RunPage {
     new LiveFeed({ events, eventsJson, last: Number(last), handlers }).start();
   }
 
-  drawRest() {
+  // again: with other colours or another width; else what does not follow the view is drawn once for the same data.
+  drawRest(again = false) {
     const { data, view } = this.explorer;
+    const renewed = again || data !== this.drawn;
+    this.drawn = data;
     const cut = data.networks.some((network) => network.shock != null);
     const measured = data.networks.some((network) => network.accuracy != null);
-    this.fill(this.shock, cut, () => this.shock.draw());
+    this.fill(this.shock, cut, () => renewed && this.shock.draw());
     this.fill(this.progress, measured, () => this.progress.draw(data, view));
   }
 
@@ -133,7 +136,7 @@ class RunPage {
     if (!this.explorer.data) return;
     this.quiet = true;
     this.explorer.recolour();
-    this.drawRest();
+    this.drawRest(true);
     this.quiet = false;
   }
 }

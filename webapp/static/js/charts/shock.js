@@ -33,7 +33,7 @@ export class ShockChart {
     const dots = (key) => this.births.filter((birth) => birth[key] != null).map((birth) => ({ x: birth.x, y: birth[key], name: birth.name }));
     const means = (key) => data.generations.filter((g) => g[key] != null).map((g) => ({ x: g.generation, y: g[key] }));
     const line = (points, colour, dash) => ({ type: "line", data: points, borderColor: colour, borderWidth: 2, borderDash: dash, pointRadius: 0, pointHitRadius: 0, pointHoverRadius: 0 });
-    const dot = (points, colour) => ({ data: points, pointRadius: many ? 2 : 4, pointHitRadius: 10, pointBackgroundColor: colour, pointHoverBackgroundColor: colour, pointBorderColor: c.card, pointBorderWidth: many ? 0 : 1 });
+    const dot = (points, colour) => ({ data: points, pointStyle: many ? "rect" : "circle", pointRadius: many ? 2 : 4, pointHitRadius: 10, pointBackgroundColor: colour, pointHoverBackgroundColor: colour, pointBorderColor: c.card, pointBorderWidth: many ? 0 : 1 });
     return [dot(dots("shock"), c.stress), dot(dots("accuracy"), c.accent), line(means("shock"), c.stress, [5, 4]), line(means("accuracy"), c.accent, [])];
   }
 
@@ -41,6 +41,7 @@ export class ShockChart {
     const last = Math.max(1, ...data.networks.map((network) => network.generation));
     const narrow = this.canvas.parentElement.clientWidth < 420;
     return {
+      ...(this.births.length > MANY ? { animation: false } : {}), // every frame of it would draw all of them
       layout: { padding: { top: 4, right: 8 } },
       onClick: (_event, hits) => {
         const point = hits.length && this.chart.data.datasets[hits[0].datasetIndex].data[hits[0].index];
@@ -98,13 +99,16 @@ function falls(read, look) {
     beforeDatasetsDraw({ ctx, scales, chartArea: area }) {
       const all = read();
       const c = look();
-      const stroke = (birth, from, to, colour, dash) => {
-        if (birth[from] == null || birth[to] == null) return;
+      const stroke = (from, to, colour, dash) => {
         ctx.strokeStyle = colour;
         ctx.setLineDash(dash);
         ctx.beginPath();
-        ctx.moveTo(scales.x.getPixelForValue(birth.x), scales.y.getPixelForValue(birth[from]));
-        ctx.lineTo(scales.x.getPixelForValue(birth.x), scales.y.getPixelForValue(birth[to]));
+        for (const birth of all) {
+          if (birth[from] == null || birth[to] == null) continue;
+          const x = scales.x.getPixelForValue(birth.x);
+          ctx.moveTo(x, scales.y.getPixelForValue(birth[from]));
+          ctx.lineTo(x, scales.y.getPixelForValue(birth[to]));
+        }
         ctx.stroke();
       };
       ctx.save();
@@ -113,10 +117,8 @@ function falls(read, look) {
       ctx.clip();
       ctx.lineWidth = all.length > MANY ? 1 : 1.5;
       ctx.globalAlpha = all.length > MANY ? 0.35 : 0.7;
-      for (const birth of all) {
-        stroke(birth, "parent", "shock", c.stress, [3, 3]);
-        stroke(birth, "shock", "accuracy", c.accent, []);
-      }
+      stroke("parent", "shock", c.stress, all.length > MANY ? [] : [3, 3]); // so many dashes are no dashes, only slow
+      stroke("shock", "accuracy", c.accent, []);
       ctx.restore();
     },
   };

@@ -78,6 +78,12 @@ export class Explorer {
     if (this.view.lines) this.parallel.draw(whole);
   }
 
+  repaintAll() {
+    this.lineage.repaint();
+    this.tradeoff.repaint();
+    if (this.view.lines) this.parallel.repaint();
+  }
+
   recolour() {
     this.colours = colours();
     this.drawAll();
@@ -150,7 +156,7 @@ export class Explorer {
     this.selected = mask(this.data.networks, this.view);
     this.dragging = true;
     this.say();
-    this.drawAll();
+    this.repaintAll();
     if (settled) this.settle();
   }
 

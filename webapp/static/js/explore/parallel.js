@@ -19,14 +19,22 @@ export class ParallelPlot {
   }
 
   draw(whole = true) {
+    this.unlaid ||= whole;
+    this.repaint(whole);
+  }
+
+  repaint(whole = true) {
     this.stale ||= whole;
     this.pending ??= requestAnimationFrame(() => {
       this.pending = null;
       if (!this.explorer.data || !this.over.parentElement.clientWidth) return;
       if (this.stale) {
         const { ctx, width, height } = sharpen(this.base);
-        this.size = { width, height };
-        this.lay();
+        if (this.unlaid || width !== this.size.width || height !== this.size.height) {
+          this.size = { width, height };
+          this.lay();
+        }
+        this.unlaid = false;
         this.paint(ctx);
       }
       this.stale = false;

@@ -21,6 +21,12 @@ export class Plot {
   // -- to be drawn: once a frame, however often it is asked for
 
   draw(whole = true) {
+    this.unlaid ||= whole;
+    this.repaint(whole);
+  }
+
+  // The same places in other looks: a selection moves nothing.
+  repaint(whole = true) {
     this.stale ||= whole;
     this.pending ??= requestAnimationFrame(() => {
       this.pending = null;
@@ -33,8 +39,7 @@ export class Plot {
 
   drawBase() {
     const { ctx, width, height } = sharpen(this.base);
-    this.size = { width, height };
-    this.lay(width, height);
+    if (this.unlaid || width !== this.size.width || height !== this.size.height) this.lay(width, height);
     this.paint(ctx);
   }
 
@@ -50,6 +55,8 @@ export class Plot {
 
   // Sets the axes and where each network lies.
   lay(width, height) {
+    this.size = { width, height };
+    this.unlaid = false;
     const narrow = width < 420;
     this.area = { left: narrow ? 46 : 54, top: 12, right: width - 14, bottom: height - 30 };
     this.axes(narrow);
