@@ -139,6 +139,8 @@ def _in_words(name: str, value: Any) -> str:
         return part.label
     if value is None:
         return SETTINGS[name].blank or "none"
+    if isinstance(value, int) and name != "seed":
+        return f"{value:,}"
     shown = typed(value)
     return ", ".join(shown) or "none" if isinstance(shown, list) else str(shown) or "none"
 

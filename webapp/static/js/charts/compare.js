@@ -49,6 +49,16 @@ const point = (number, colour, c, radius) => ({
   pointHoverBorderColor: colour,
   pointBorderWidth: 1.5,
 });
+// Nothing is better than all of it: figures near 100 % get no room above it.
+const upTo = (points) => (Math.max(...points.map((one) => one.y)) > 0.93 ? { max: 1 } : {});
+
+// Of a logarithmic axis' ticks the roundest ones, evenly apart, and no more than there is room for.
+function roundTicks(ticks, most) {
+  const head = ({ value }) => Number((value / 10 ** Math.floor(Math.log10(value) + 1e-9)).toFixed(6));
+  const kept = [[1, 2, 5], [1, 3], [1]].map((heads) => ticks.filter((tick) => heads.includes(head(tick))));
+  return kept.find((some) => some.length <= most) ?? kept[2];
+}
+
 const bare = { pointRadius: 0, pointHitRadius: 0, pointHoverRadius: 0 };
 
 export function curves(canvas, data) {
@@ -60,6 +70,7 @@ export function curves(canvas, data) {
     borderColor: palette[entry.number],
     borderWidth: 1.75,
     borderDash: entry.number < 4 ? [] : [5, 3],
+    clip: 8,
     ...point(entry.number, palette[entry.number], c, entry.curve.length > 40 ? 0 : 3),
   }));
   for (const group of data.means) {
@@ -76,6 +87,7 @@ export function curves(canvas, data) {
     data: { datasets },
     plugins: [letters(() => ends, c)],
     options: {
+      animation: false, // letters stand where lines end
       layout: { padding: { top: 8, right: 24 } },
       parsing: false,
       plugins: {
@@ -87,7 +99,7 @@ export function curves(canvas, data) {
       },
       scales: {
         x: axis(c, { type: "linear", min: 0, grid: { display: false }, title: seconds ? "seconds of training, down the line of descent" : "epochs of training, down the line of descent", ticks: { maxTicksLimit: narrow ? 5 : 9, maxRotation: 0 } }),
-        y: axis(c, { grace: "6%", ticks: { maxTicksLimit: narrow ? 5 : 8, callback: percentTicks } }),
+        y: axis(c, { grace: "6%", ...upTo(data.entries.flatMap((entry) => entry.curve)), ticks: { maxTicksLimit: narrow ? 5 : 8, callback: percentTicks } }),
       },
     },
   });
@@ -112,6 +124,7 @@ export function tradeoff(canvas, data) {
     data: { datasets },
     plugins: [letters(() => marks, c)],
     options: {
+      animation: false, // letters stand where lines end
       layout: { padding: { top: 8, right: 24 } },
       onClick: (_event, hits) => hits.length && location.assign(datasets[hits[0].datasetIndex].data[hits[0].index].url),
       onHover: (_event, hits) => canvas.classList.toggle("over", hits.length > 0),
@@ -123,8 +136,8 @@ export function tradeoff(canvas, data) {
         },
       },
       scales: {
-        x: axis(c, { type: "logarithmic", reverse: true, min: Math.min(...values) / 1.35, max: Math.max(...values) * 1.35, grid: { display: false }, title: `${cost.label}, less to the right`, ticks: { maxRotation: 0, autoSkip: true, autoSkipPadding: 24, maxTicksLimit: narrow ? 4 : 7, callback: (v) => cost.tick(v) } }),
-        y: axis(c, { grace: "6%", ticks: { maxTicksLimit: narrow ? 5 : 8, callback: percentTicks } }),
+        x: axis(c, { type: "logarithmic", reverse: true, min: Math.min(...values) / 1.35, max: Math.max(...values) * 1.35, grid: { display: false }, title: `${cost.label}, less to the right`, ticks: { maxRotation: 0, autoSkip: false, callback: (v) => cost.tick(v) }, afterBuildTicks: (scale) => { scale.ticks = roundTicks(scale.ticks, narrow ? 4 : 7); } }),
+        y: axis(c, { grace: "6%", ...upTo(data.runs.flatMap((run) => [...run.front, ...run.others])), ticks: { maxTicksLimit: narrow ? 5 : 8, callback: percentTicks } }),
       },
     },
   });

@@ -12,7 +12,7 @@ export class ProgressChart {
   draw(data, view) {
     const c = colours();
     const volumes = data.hypervolumes[view.cost] ?? [];
-    const set = { data: volumes.map((y, x) => ({ x, y })), borderColor: c.accent, borderWidth: 2, pointRadius: volumes.length > 20 ? 0 : 3.5, pointHitRadius: 12, pointBackgroundColor: c.accent, stepped: false };
+    const set = { data: volumes.map((y, x) => ({ x, y })), borderColor: c.accent, borderWidth: 2, pointRadius: volumes.length > 20 ? 0 : 3.5, pointHitRadius: 12, pointBackgroundColor: c.accent, clip: 8 };
     const options = {
       plugins: {
         tooltip: {
