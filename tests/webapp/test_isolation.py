@@ -41,6 +41,8 @@ TABLES = {
     "networks:table": "layers",
     "datasets:table": "classes",
     "compare:table": "figures",
+    "sharing:table": "networks",
+    "sharing:network_table": "layers",
 }
 
 
@@ -119,7 +121,7 @@ def address(route: Route, world: dict[str, Any]) -> str:
     values = {"view": world["view"].pk, "name": "2-1", "number": 0, "link": world["link"].pk}
     values |= {
         "table": TABLES.get(route.name, ""),
-        "kind": "safetensors" if route.name == "networks:download" else "csv",
+        "kind": "safetensors" if route.name.endswith(":download") else "csv",
     }
     path = route.path
     if "pk" in route.parameters:
@@ -183,7 +185,7 @@ def test_viewers_see_what_the_team_has(client_of, vic, world):
     client = client_of(vic)
     names = ("runs:detail", "runs:chart", "networks:detail", "datasets:detail", "datasets:list", "teams:detail")
     lists = ("runs:list_table", "runs:bases_table", "datasets:list_table")
-    for name in (*names, *lists, *(name for name in TABLES if name != "compare:table")):
+    for name in (*names, *lists, *(name for name in TABLES if name.startswith(("runs:", "networks:", "datasets:")))):
         route = next(route for route in ALL if route.name == name)
         assert client.get(address(route, world)).status_code == 200, name
 

@@ -37,6 +37,7 @@ ELSEWHERE = {
     "sharing:events": "the same below a share link",
     "uploads:begin": "the tus protocol: no GET (test_uploads.py)",
     "uploads:one": "the tus protocol",
+    "compare:table": "is of what its query compares: below",
 }
 # The same routes where more is asked of them.
 VARIANTS = {
@@ -60,6 +61,13 @@ VARIANTS = {
     "networks:download, genome": "/runs/{run}/networks/2-1/genome",
     "compare:page, two runs": "/compare/?run={run}&run={detection}&network={run}:2-1&all=1",
     "compare:chart, two runs": "/compare/chart.json?run={run}&run={detection}&network={run}:2-1",
+    "compare:table, figures": "/compare/tables/figures.csv?run={run}&run={detection}&network={run}:2-1",
+    "compare:table, classes": "/compare/tables/classes.json?run={run}&network={run}:ancestor",
+    "runs:list, ordered": "/runs/?sort=-smaller&compare={run}",
+    "runs:table, curves": "/runs/{run}/tables/curves.csv?network=3-2",
+    "runs:table, generations": "/runs/{run}/tables/generations.csv",
+    "runs:table, layers": "/runs/{run}/tables/layers.csv?network=3-2&against=2-2",
+    "networks:table, classes": "/runs/{run}/networks/2-1/tables/classes.csv",
     "live:events_json, all": "/runs/{run}/events.json?after=0",
     "datasets:detail, boxes": "/datasets/{boxes}/",
     "runs:group, other axes": "/runs/groups/{group}/?x=smaller&y=faster",
@@ -76,17 +84,21 @@ QUERIES = {
     "teams:detail": 7,
     "teams:new": 4,
     "datasets:list": 5,
+    "datasets:list_table": 4,
     "datasets:new": 5,
     "datasets:detail": 9,
     "datasets:state": 8,
     "datasets:sample": 6,
+    "datasets:table": 6,
     "runs:list": 9,
+    "runs:list_table": 4,
     "runs:new": 15,
     "runs:dry_run": 5,
     "runs:group": 10,
     "runs:group_live": 9,
-    "runs:group_csv": 9,
+    "runs:group_table": 9,
     "runs:bases": 5,
+    "runs:bases_table": 4,
     "runs:base_state": 6,
     "runs:detail": 14,
     "runs:live": 13,
@@ -95,13 +107,13 @@ QUERIES = {
     "runs:explore": 8,
     "runs:pick": 5,
     "runs:table": 7,
-    "runs:generations": 8,
     "runs:lineage": 8,
     "runs:log": 7,
     "runs:log_text": 7,
     "runs:log_json": 7,
     "runs:clone": 16,
     "networks:detail": 10,
+    "networks:table": 6,
     "networks:filters": 5,
     "networks:question": 6,
     "networks:picture": 6,
@@ -117,18 +129,19 @@ QUERIES = {
     "sharing:explore": 4,
     "sharing:pick": 1,
     "sharing:table": 3,
-    "sharing:generations": 4,
     "sharing:lineage": 4,
     "sharing:log": 2,
     "sharing:log_text": 2,
     "sharing:log_json": 2,
     "sharing:events_json": 4,
     "sharing:network": 6,
+    "sharing:network_table": 3,
     "sharing:filters": 2,
     "sharing:question": 1,
     "sharing:picture": 1,
     "sharing:download": 2,
     "runs:list, searched": 8,
+    "runs:list, ordered": 9,
     "runs:detail, selected": 14,
     "runs:live, selected": 13,
     "runs:explore, selected": 8,
@@ -148,6 +161,12 @@ QUERIES = {
     "networks:download, genome": 5,
     "compare:page, two runs": 12,
     "compare:chart, two runs": 10,
+    "compare:table, figures": 9,
+    "compare:table, classes": 10,
+    "runs:table, curves": 8,
+    "runs:table, generations": 8,
+    "runs:table, layers": 8,
+    "networks:table, classes": 6,
     "live:events_json, all": 9,
     "datasets:detail, boxes": 9,
     "runs:group, other axes": 10,
@@ -255,14 +274,8 @@ def _where(route: Route, world: dict[str, Any]) -> str:
     if route.name.endswith(":picture"):
         world = world | {"run": world["detection"], "link": world["detection_link"]}
     tokens = {"sign_in_link": world["sign_in"], "join": world["join"]}
-    plain = Route(route.name, route.path, tuple(p for p in route.parameters if p != "token"), route.callback)
-    path = plain.path.replace("<str:token>", tokens.get(route.name, world["link"].token))
-    kind = "csv" if route.name.endswith((":table", ":generations")) else "safetensors"
-    return address(Route(plain.name, path.replace("<slug:kind>", kind), _without_kind(plain), None), world)
-
-
-def _without_kind(route: Route) -> tuple[str, ...]:
-    return tuple(parameter for parameter in route.parameters if parameter != "kind")
+    path = route.path.replace("<str:token>", tokens.get(route.name, world["link"].token))
+    return address(Route(route.name, path, tuple(p for p in route.parameters if p != "token"), None), world)
 
 
 def read_all(world: dict[str, Any], member: Client) -> dict[str, int]:

@@ -1,6 +1,7 @@
 // Keeping what is seen: every chart, and every table that is drawn, as a drawing (SVG) or a picture of it (PNG). The
 // buttons and the links to files stand in templates/partials/_keep.html.
 
+import { framed } from "./charts/framed.js";
 import { pictureOf } from "./charts/picture.js";
 
 const SHARPNESS = 2; // pixels of a picture for one of the page
@@ -15,13 +16,15 @@ document.addEventListener("click", (event) => {
   const file = event.target.closest("a[data-follows]");
   if (file) file.search = location.search; // what is kept is what is seen
   const button = event.target.closest("button[data-keeps]");
-  if (button) keep(button.dataset);
+  if (button) keep(button);
 });
 
-async function keep({ keeps, plot, of }) {
+async function keep(button) {
+  const { keeps, plot, of } = button.dataset;
   const part = document.getElementById(plot);
-  const svg = charts.has(plot) ? charts.get(plot)() : part && pictureOf(part);
-  if (!svg) return;
+  const drawing = charts.has(plot) ? charts.get(plot)() : part && pictureOf(part);
+  if (!drawing) return;
+  const svg = framed(drawing, button.closest(".panel"));
   save(keeps === "svg" ? new Blob([svg], { type: "image/svg+xml" }) : await picture(svg), `${plot}-${of}.${keeps}`);
 }
 

@@ -1,9 +1,7 @@
 // What a page shows without a canvas (small SVG, shaded tables, bars, words) as one SVG drawing that needs no style sheet.
 
 import { escaped, n } from "../explore/surface.js";
-import { colours } from "./look.js";
 
-const MARGIN = 16;
 const COPIED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "opacity", "vector-effect"];
 const COPIED_OF_TEXT = ["text-anchor", "font-family", "font-size", "font-weight"];
 const CLEAR = "rgba(0, 0, 0, 0)";
@@ -15,13 +13,12 @@ export function pictureOf(root) {
   const box = root.getBoundingClientRect();
   const parts = [...grounds(root), ...drawings(root), ...words(root)];
   scroller?.scrollTo({ left: scrolled[0], top: scrolled[1], behavior: "instant" });
-  const [width, height] = [box.width + 2 * MARGIN, box.height + 2 * MARGIN].map(Math.ceil);
-  const head = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="${n(box.left - MARGIN)} ${n(box.top - MARGIN)} ${width} ${height}">`;
-  const ground = `<rect x="${n(box.left - MARGIN)}" y="${n(box.top - MARGIN)}" width="${width}" height="${height}" fill="${colours().card}"/>`;
-  return `${[head, ground, ...parts].join("\n")}\n</svg>\n`;
+  const [width, height] = [box.width, box.height].map(Math.ceil);
+  const head = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="${n(box.left)} ${n(box.top)} ${width} ${height}">`;
+  return `${[head, ...parts].join("\n")}\n</svg>\n`;
 }
 
-const seen = (element) => element.checkVisibility() && !element.closest(".visually-hidden");
+const seen = (element) => element.checkVisibility() && !element.closest(".visually-hidden, .zoom, .switch, .btn, summary, [data-screen]");
 
 // Shaded cells, keys of legends, and the lines between rows.
 function grounds(root) {
@@ -31,9 +28,23 @@ function grounds(root) {
     const { left, top, bottom, width, height } = element.getBoundingClientRect();
     const found = [];
     if (style.backgroundColor !== CLEAR) found.push(`<rect x="${n(left)}" y="${n(top)}" width="${n(width)}" height="${n(height)}" rx="${parseFloat(style.borderTopLeftRadius) || 0}" fill="${plain(style.backgroundColor)}"/>`);
-    if (parseFloat(style.borderBottomWidth) && element.matches("th, td")) found.push(`<rect x="${n(left)}" y="${n(bottom - 1)}" width="${n(width)}" height="1" fill="${plain(style.borderBottomColor)}"/>`);
+    if (element.matches(".key")) found.push(...sign(element, style));
+    if (element.matches("svg") && parseFloat(style.borderLeftWidth)) found.push(`<rect x="${n(left)}" y="${n(top)}" width="1" height="${n(height)}" fill="${plain(style.borderLeftColor)}"/>`);
+    if (element.matches("th, td, svg") && parseFloat(style.borderBottomWidth)) found.push(`<rect x="${n(left)}" y="${n(bottom - 1)}" width="${n(width)}" height="1" fill="${plain(style.borderBottomColor)}"/>`);
     return found;
   });
+}
+
+// A legend's key that is more than a ground: a ring, a dash, a letter.
+function sign(element, style) {
+  const { left, right, top, bottom, width, height } = element.getBoundingClientRect();
+  const [x, y, thick] = [(left + right) / 2, (top + bottom) / 2, parseFloat(style.borderTopWidth)];
+  const colour = plain(style.borderTopColor);
+  const { content, color } = getComputedStyle(element, "::before");
+  if (/^".+"$/.test(content)) return [`<text x="${n(x)}" y="${n(y)}" text-anchor="middle" dominant-baseline="central" font-weight="700" font-size="16" fill="${plain(color)}">${escaped(content.slice(1, -1))}</text>`];
+  if (!thick) return [];
+  if (!parseFloat(style.borderBottomWidth)) return [`<path d="M${n(left)} ${n(top)}h${n(width)}" stroke="${colour}" stroke-width="${thick}"${style.borderTopStyle === "dashed" ? ' stroke-dasharray="4 3"' : ""}/>`];
+  return [`<rect x="${n(left + thick / 2)}" y="${n(top + thick / 2)}" width="${n(width - thick)}" height="${n(height - thick)}" rx="${n(width / 2)}" fill="none" stroke="${colour}" stroke-width="${thick}"/>`];
 }
 
 // Drawings of the page's own, with what its style sheets say of them written into them.
@@ -44,9 +55,19 @@ function drawings(root) {
     const copy = svg.cloneNode(true);
     const [from, to] = [svg, copy].map((one) => [one, ...one.querySelectorAll("*")]);
     from.forEach((element, i) => dress(to[i], getComputedStyle(element)));
+    from.forEach((element, i) => element.matches("svg svg polyline") && copy.append(laid(to[i], element, svg)));
     for (const [name, value] of Object.entries({ x: left, y: top, width, height })) copy.setAttribute(name, n(value));
     return new XMLSerializer().serializeToString(copy);
   });
+}
+
+// A line within a stretched drawing, laid out in its own: so its width is not stretched, whatever the picture's size.
+function laid(copy, line, svg) {
+  const matrix = svg.getScreenCTM().inverse().multiply(line.getScreenCTM());
+  const points = [...line.points].map((point) => point.matrixTransform(matrix));
+  copy.setAttribute("points", points.map(({ x, y }) => `${n(x)},${n(y)}`).join(" "));
+  copy.removeAttribute("vector-effect");
+  return copy;
 }
 
 function dress(element, style) {
@@ -65,7 +86,7 @@ function words(root) {
   const found = [];
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const element = node.parentElement;
-    if (!node.data.trim() || element.closest("svg, [data-screen]") || !seen(element)) continue;
+    if (!node.data.trim() || element.closest("svg") || !seen(element)) continue;
     const style = getComputedStyle(element);
     for (const line of lines(node)) {
       const text = `<text x="${n(line.left)}" y="${n((line.top + line.bottom) / 2)}" dominant-baseline="central" fill="${plain(style.color)}" font-family="${escaped(style.fontFamily)}" font-size="${style.fontSize}" font-weight="${style.fontWeight}">${escaped(line.text)}</text>`;
