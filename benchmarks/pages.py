@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 LIMIT_MS, LIMIT_KB = 150, 350
 
-# name -> address; {run} is the run of many networks, {small} a finished one, {dataset} its data, {network} a network
-# of the middle of the large run, {edge} that network's first parent.
+# name -> address; {run} is the run of many networks, {small} a finished one, {deep} one of 50 generations of 54 layers,
+# {dataset} the data, {network} a network of the middle of the large run, {edge} that network's first parent.
 PAGES = {
     "runs": "/runs/",
     "runs, last page": "/runs/?page=20",
@@ -38,6 +38,14 @@ PAGES = {
     "run, another view": "/runs/{run}/?sort=latency&network={network}&cost=macs&height=shock&page=40",
     "run, live parts": "/runs/{run}/live",
     "run, chart": "/runs/{run}/chart.json",
+    "run, another selection": "/runs/{run}/explore?network={network}&against={edge}&accuracy=90..100",
+    "run, its curves": "/runs/{run}/curves?network={network}",
+    "run, selected networks as CSV": "/runs/{run}/tables/networks.csv?accuracy=90..100",
+    "run, generations as CSV": "/runs/{run}/tables/generations.csv",
+    "run, deep": "/runs/{deep}/",
+    "run, deep, another selection": "/runs/{deep}/explore?network=50-1",
+    "network, deep": "/runs/{deep}/networks/50-1/",
+    "sweep": "/runs/groups/{sweep}/",
     "run, lineage.json of a small one": "/runs/{small}/lineage.json",
     "run, small": "/runs/{small}/",
     "run, log": "/runs/{run}/log/",

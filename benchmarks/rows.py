@@ -18,12 +18,15 @@ from evolution_core.spec import RunSpec
 from webapp.datasets.models import Dataset
 from webapp.networks.inside_files import answers_name, index_name
 from webapp.networks.models import Network
-from webapp.runs.models import Run, RunEvent
+from webapp.runs.models import Run, RunEvent, RunGroup
 from webapp.teams.models import Membership, Team
 
 EMAIL, PASSWORD = "owner@example.org", "try-it-all-the-way"
 LAYERS = {"conv1": 96, "conv2": 256, "conv3": 384, "conv4": 384, "conv5": 256, "fc6": 1024, "fc7": 1024, "fc8": 10}
+# as deep as a MobileNet: what is left of each of these layers is a cell of a heat strip, for each of 50 generations
+DEEP = {f"block{i // 3 + 1}.{('expand', 'depthwise', 'project')[i % 3]}": 64 * (1 + i // 9) for i in range(54)}
 QUESTIONS = 10_000
+SWEPT = 60  # runs of one sweep
 SIBLINGS = 100  # offspring of a generation in the large run
 
 
@@ -44,6 +47,8 @@ def seed(networks: int, runs: int) -> dict[str, Any]:
     return {
         "run": large.pk,
         "small": Run.objects.get(name="Run 1").pk,
+        "deep": Run.objects.get(name="Deep networks").pk,
+        "sweep": RunGroup.objects.get(name="Sweep").pk,
         "dataset": large.dataset_id,
         "network": middle.name,
         "edge": middle.parents.first().name,
@@ -55,9 +60,14 @@ def _make(networks: int, runs: int) -> None:
     team = Team.objects.create(name="Vision team")
     Membership.objects.create(team=team, user=user, role=Membership.Role.OWNER)
     datasets = [_dataset(team, f"Hand signs {i}") for i in range(12)]
+    sweep = RunGroup.objects.create(team=team, name="Sweep", axes=["seed"], created_by=user)
     for i in range(1, runs):
         state = Run.State.FAILED if i % 9 == 0 else Run.State.FINISHED
-        _evolution(team, datasets[i % 12], f"Run {i}", 2, 4, seed=i, state=state, events=i == 1)
+        run = _evolution(team, datasets[i % 12], f"Run {i}", 2, 4, seed=i, state=state, events=i == 1)
+        if 10 <= i < 10 + SWEPT:
+            Run.objects.filter(pk=run.pk).update(group=sweep)
+    deep = {"seed": 3, "state": Run.State.FINISHED, "events": True, "layers": DEEP}
+    _evolution(team, datasets[1], "Deep networks", 50, 4, **deep)
     generations = max(1, (networks - 1) // SIBLINGS)
     _evolution(team, datasets[0], "Many networks", generations, SIBLINGS, seed=7, state=Run.State.RUNNING, events=True)
 
@@ -89,7 +99,16 @@ def _dataset(team: Team, name: str) -> Dataset:
 
 
 def _evolution(
-    team: Team, dataset: Dataset, name: str, generations: int, siblings: int, *, seed: int, state: str, events: bool
+    team: Team,
+    dataset: Dataset,
+    name: str,
+    generations: int,
+    siblings: int,
+    *,
+    seed: int,
+    state: str,
+    events: bool,
+    layers: dict[str, int] = LAYERS,
 ) -> Run:
     """A run with two parents to an offspring; where it is under way, the last few networks are in training."""
     draw = random.Random(seed)
@@ -100,7 +119,7 @@ def _evolution(
     run = Run.objects.create(
         team=team, dataset=dataset, name=name, spec=spec, state=state, generation=generations, started_at=began
     )
-    rows = [_network(run, "ancestor", 0, 1.0, 0.921, None, began)]
+    rows = [_network(run, "ancestor", 0, 1.0, 0.921, None, began, layers)]
     parents: list[tuple[int, int]] = []  # places in `rows`: child, parent
     best = [0]
     for generation in range(1, generations + 1):
@@ -111,7 +130,7 @@ def _evolution(
             shock = max(0.1, accuracy - 0.02 - 0.1 * draw.random() * generation / generations)
             born = began + timedelta(seconds=40 * len(rows))
             parents += [(len(rows), parent) for parent in draw.sample(best, min(2, len(best)))]
-            rows.append(_network(run, f"{generation}-{i}", generation, share, accuracy, shock, born))
+            rows.append(_network(run, f"{generation}-{i}", generation, share, accuracy, shock, born, layers))
         living = rows[first:]
         best = sorted(range(first, len(rows)), key=lambda k: -(rows[k].validation_accuracy or 0))
         best = best[: max(2, len(living) // 20)]
@@ -132,10 +151,17 @@ def _evolution(
 
 
 def _network(
-    run: Run, name: str, generation: int, share: float, accuracy: float, shock: float | None, born: Any
+    run: Run,
+    name: str,
+    generation: int,
+    share: float,
+    accuracy: float,
+    shock: float | None,
+    born: Any,
+    widths: dict[str, int],
 ) -> Network:
     width = math.sqrt(share)
-    clusters = {layer: max(2, round(count * width)) if layer != "fc8" else count for layer, count in LAYERS.items()}
+    clusters = {layer: max(2, round(count * width)) if layer != "fc8" else count for layer, count in widths.items()}
     parameters, macs = round(5_726_000 * share), round(216_800_000 * share)
     latency = 0.09 + 0.92 * share**0.8
     layers = [
