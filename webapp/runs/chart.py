@@ -16,6 +16,7 @@ from .pareto import progress
 from .snapshot import ANCESTOR, Lineage, Snapshot, metric_label
 
 PLACE = "NAME"  # in `network_url`, where a network's name goes
+WHOLE = ("count", "size")  # kinds of measures that are whole numbers
 STATES = tuple(str(state) for state in Network.State)
 
 
@@ -78,8 +79,10 @@ def _columns(networks: list[Snapshot], index: dict[str, int]) -> dict[str, list[
         "parents": [[index[name] for name in network.parents if name in index] for network in networks],
     }
     for key, measure in MEASURES.items():
-        values = [getattr(network, measure.field) for network in networks]
-        columns[key] = [round(value, 6) if isinstance(value, float) else value for value in values]
+        values = [*map(attrgetter(measure.field), networks)]
+        if measure.kind not in WHOLE:
+            values = [None if value is None else round(value, 6) for value in values]
+        columns[key] = values
     return columns
 
 

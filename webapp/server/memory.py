@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 
-YOUNG = 10_000  # new objects between two looks at them; Python's own: 700. Higher makes single looks long
+YOUNG = 20_000  # new objects between two looks at them; Python's own: 700. Higher makes single looks long
 
 
 def settle() -> None:
