@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.webapp.factories import make_run
+from tests.webapp.factories import make_network, make_run
 from webapp.networks.models import Network
 from webapp.runs.models import Run
 from webapp.sharing.models import ShareLink
@@ -180,6 +180,27 @@ def test_another_rule_is_chosen_and_the_curves_follow_the_selection(
     expect(page.locator("#run-answer")).to_contain_text("the best of several tests flatters", timeout=15_000)
     page.evaluate("history.replaceState(null, '', '?network=3-1')")  # as a selection writes it
     expect(page.locator("#run-curves")).to_have_attribute("data-shown", "3-1", timeout=5000)
+
+
+def test_charts_take_the_place_of_what_is_ahead(open_page: Any, team: Any) -> None:
+    run = make_run(team, state="running")
+    ancestor = make_network(run, "ancestor", state="living", phase="ancestor", progress=0.3)
+    page = open_page(f"/runs/{run.pk}/")
+    expect(page.get_by_role("heading", name="What will stand here")).to_be_visible()
+    for hidden in ("#lineage-chart", "#networks", ".explore-bar", "#shock-chart"):
+        expect(page.locator(hidden)).to_be_hidden()
+    expect(page.get_by_role("link", name="Compare")).to_be_hidden()
+    measured = {"validation_accuracy": 0.92, "parameters": 5000, "macs": 100_000, "bytes": 20_000, "latency_ms": 0.2}
+    Network.objects.filter(pk=ancestor.pk).update(state="measured", progress=1, **measured)
+    run.record("measured", network=ancestor, validation_accuracy=0.92)
+    expect(page.locator("#tradeoff-chart")).to_be_visible(timeout=15_000)
+    expect(page.locator("#run-ahead")).to_be_hidden()
+    expect(page.locator("tr[data-network=ancestor]")).to_be_visible()
+    page.wait_for_timeout(300)
+    painted = (
+        """(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)"""
+    )
+    assert page.locator(".chart:has(#tradeoff-chart) > canvas.drawn").evaluate(painted)
 
 
 def test_a_rule_is_tried_with_what_is_selected_kept(open_page: Any, finished: Run, ada: Any) -> None:

@@ -50,11 +50,18 @@ def test_the_list_shows_the_teams_runs_only(client_of: Any, ada: Any, olga: Any,
     assert finished.name not in client_of(olga).get("/runs/").content.decode()
 
 
-def test_an_empty_list_teaches_and_offers_a_start(client_of: Any, ada: Any, vic: Any) -> None:
+def test_an_empty_list_teaches_and_offers_the_next_step(client_of: Any, ada: Any, vic: Any, team: Any) -> None:
     page = client_of(ada).get("/runs/").content.decode()
     assert "No runs yet" in page
+    assert "/datasets/new/" in page  # images come first
+    assert "/runs/new/?preset=quick" not in page
+    make_dataset(team)
+    page = client_of(ada).get("/runs/").content.decode()
     assert "/runs/new/?preset=quick" in page
-    assert "/runs/new/" not in client_of(vic).get("/runs/").content.decode()
+    assert "/datasets/new/" not in page
+    looked_at = client_of(vic).get("/runs/").content.decode()
+    assert "/runs/new/" not in looked_at
+    assert "an editor of Pyramid starts runs" in looked_at
 
 
 def test_many_runs_cost_no_more_queries_than_few(client_of: Any, ada: Any, team: Any, dataset: Any) -> None:
@@ -156,7 +163,7 @@ def test_the_live_part_holds_every_part_of_the_page(client_of: Any, ada: Any, ev
     whole = set(re.findall(r'id="([\w-]+)"[^>]*data-part', client.get(f"/runs/{evolution.pk}/").content.decode()))
     part = set(re.findall(r'id="([\w-]+)"[^>]*data-part', client.get(f"/runs/{evolution.pk}/live").content.decode()))
     assert whole == part
-    assert len(part) == 12
+    assert len(part) == 13
 
 
 def test_the_pages_cost_does_not_grow_with_networks(

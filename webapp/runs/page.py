@@ -36,6 +36,7 @@ def run_context(run: Run, urls: RunUrls, query: Mapping[str, str] | None = None)
         "readonly": urls.readonly,
         "view": view,
         "metric": metric_label(run),
+        "lineage_measured": bool(lineage.measured),
         "detection": run.dataset.task == "detection",
         "status": status_of(run, trial.own),
         "answer": answer(run, trial, urls, view),

@@ -238,7 +238,8 @@ def _finished(run: Run, lineage: Lineage, now: datetime, history: History) -> St
 
 
 def _failed(run: Run, lineage: Lineage, now: datetime, history: History) -> Status:
-    advice = "Clone it with other settings, or look into the data set; what was measured until then is below."
+    advice = "Clone it with other settings, or look into the data set"
+    advice += "; what was measured until then is below." if lineage.measured else "."
     return Status("failed", "Failed", run.message, advice, bars=bars(run, lineage), ended=True)
 
 

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from webapp.datasets.models import Dataset
 from webapp.keeping import Addresses, kept
 from webapp.teams.access import editor_required, team_required
 
@@ -50,6 +51,8 @@ def run_list(request: HttpRequest) -> HttpResponse:
         "elsewhere": [run for run in ticked if run.pk not in here],
         "most": MOST_COMPARED,
     }
+    if not shown.object_list:  # the next step depends on it
+        context["has_data"] = Dataset.objects.filter(team=request.team, state=Dataset.State.READY).exists()  # type: ignore[attr-defined]
     return render(request, "runs/list.html", context)
 
 

@@ -57,6 +57,7 @@ export class Explorer {
     if (!this.data) return;
     this.selected = mask(this.data.networks, this.view);
     const measured = this.data.networks.some((network) => network.accuracy != null);
+    this.root.classList.toggle("before", !measured); // until then the page says what will stand there
     for (const plot of Object.values(this.plots)) {
       const place = plot.over.parentElement;
       place.classList.toggle("empty", !measured);
