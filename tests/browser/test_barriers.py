@@ -124,8 +124,14 @@ def test_every_state_of_a_run_and_what_opens(page_of: Any, ada: Any, team: Any, 
     page.check("[type=radio][value=picked]")
     look(page, "the rule's form", found)
     page.keyboard.press("Escape")
-    page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true")  # sheets close others
+    page.evaluate("for (const one of document.querySelectorAll('main details:not(.menu)')) one.open = true")
     look(page, "everything opened", found)
+    for number in range(page.locator("main details.menu").count()):  # one by one: each lies over what is below it
+        page.evaluate(
+            "at => document.querySelectorAll('main details.menu').forEach((one, i) => (one.open = i === at))", number
+        )
+        found += [f"menu {number}: {problem}" for problem in barriers(page, "main details.menu[open]")]
+    page.evaluate("for (const one of document.querySelectorAll('main details.menu')) one.open = false")
     page.goto("/runs/")
     page.keyboard.press("?")
     look(page, "the keys", found)
