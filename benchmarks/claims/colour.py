@@ -14,10 +14,10 @@ ALEXNET = study(
     further=("40x", "to a fortieth"),
     more=(
         Arm(
-            "short",
-            "an ancestor of 6 epochs, 1.5 and 6 for its offspring: 15 epochs, fewer in all",
+            "long",
+            "an ancestor of 14 epochs, 2 and 20 for its offspring: 38 epochs, more in all",
             REMEDIES,
-            fields={"ancestor_epochs": 6.0, "epochs": 1.5, "last_epochs": 6.0, "progressive_share": 0.6},
+            fields={"ancestor_epochs": 14.0, "epochs": 2.0, "last_epochs": 20.0, "progressive_share": 0.7},
         ),
     ),
 )

@@ -49,12 +49,11 @@ _COLOUR: dict[str, Any] = {
 _ALEXNET: dict[str, Any] = {
     **_COLOUR,
     "architecture": "alexnet-small",
-    "ancestor_epochs": 14.0,
-    "epochs": 2.0,
-    "last_epochs": 20.0,
+    "ancestor_epochs": 6.0,
+    "epochs": 1.5,
+    "last_epochs": 6.0,
     "resource": "parameters",
     "progressive_size": 24,
-    "progressive_share": 0.7,
 }
 _RESNET: dict[str, Any] = {
     **_COLOUR,
