@@ -50,8 +50,11 @@ class Measured:
 
     def against_ancestor(self, arm: str) -> Difference | None:
         """Test accuracy minus the ancestor's own, in points, by seed."""
-        runs = self.runs(arm)
-        return paired(self.test(arm), {seed: 100.0 * run["ancestor"]["test"] for seed, run in runs.items()})
+        return paired(self.test(arm), self.ancestor_test(arm))
+
+    def ancestor_test(self, arm: str) -> dict[int, float]:
+        """seed -> test accuracy of the arm's ancestor, in percent."""
+        return {seed: 100.0 * run["ancestor"]["test"] for seed, run in self.runs(arm).items()}
 
     def generation(self, arm: str, number: int, key: str) -> dict[int, float]:
         """seed -> a share of generation `number` (from 1), in percent."""
