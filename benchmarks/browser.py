@@ -39,6 +39,7 @@ PAGES = {
     "run": "/runs/{run}/",
     "run, another view": "/runs/{run}/?sort=latency&network={network}&cost=macs&height=shock&lines=1",
     "run, small": "/runs/{small}/",
+    "run, deep": "/runs/{deep}/",
     "network": "/runs/{run}/networks/{network}/",
     "runs": "/runs/",
     "compare": "/compare/?run={run}&run={small}&network={run}:{network}&network={run}:ancestor",

@@ -33,7 +33,7 @@ export class ShockChart {
     const dots = (key) => this.births.filter((birth) => birth[key] != null).map((birth) => ({ x: birth.x, y: birth[key], name: birth.name }));
     const means = (key) => data.generations.filter((g) => g[key] != null).map((g) => ({ x: g.generation, y: g[key] }));
     const line = (points, colour, dash) => ({ type: "line", data: points, borderColor: colour, borderWidth: 2, borderDash: dash, pointRadius: 0, pointHitRadius: 0, pointHoverRadius: 0 });
-    const dot = (points, colour) => ({ data: points, pointStyle: many ? "rect" : "circle", pointRadius: many ? 2 : 4, pointHitRadius: 10, pointBackgroundColor: colour, pointHoverBackgroundColor: colour, pointBorderColor: c.card, pointBorderWidth: many ? 0 : 1 });
+    const dot = (points, colour) => ({ data: points, pointHitRadius: 10, pointHoverBackgroundColor: colour, ...(many ? crowded(colour) : alone(colour, c.card)) });
     return [dot(dots("shock"), c.stress), dot(dots("accuracy"), c.accent), line(means("shock"), c.stress, [5, 4]), line(means("accuracy"), c.accent, [])];
   }
 
@@ -73,6 +73,10 @@ export class ShockChart {
     };
   }
 }
+
+const alone = (colour, edge) => ({ pointRadius: 4, pointBackgroundColor: colour, pointBorderColor: edge, pointBorderWidth: 1 });
+// Thousands of dots are squares, drawn far faster than circles, and let through what lies below; the means lie above.
+const crowded = (colour) => ({ order: 1, pointStyle: "rect", pointRadius: 2, pointBackgroundColor: `${colour}55`, pointBorderWidth: 0 });
 
 // Each birth that was cut: where it stands (siblings side by side), its best parent's accuracy, its shock and its own.
 function births(networks) {
@@ -116,7 +120,7 @@ function falls(read, look) {
       ctx.rect(area.left, area.top - 6, area.width, area.height + 6);
       ctx.clip();
       ctx.lineWidth = all.length > MANY ? 1 : 1.5;
-      ctx.globalAlpha = all.length > MANY ? 0.35 : 0.7;
+      ctx.globalAlpha = all.length > MANY ? 0.15 : 0.7;
       stroke("parent", "shock", c.stress, all.length > MANY ? [] : [3, 3]); // so many dashes are no dashes, only slow
       stroke("shock", "accuracy", c.accent, []);
       ctx.restore();
