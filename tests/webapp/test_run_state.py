@@ -110,6 +110,17 @@ def test_a_failure_gives_its_reason_and_what_to_do(
     assert "data-ended" in page
 
 
+@pytest.mark.parametrize(("reached", "doubted"), [(0.93, False), (0.67, True)])
+def test_an_ancestor_that_only_guesses_is_doubted(
+    client_of: Any, vic: Any, finished: Run, reached: float, doubted: bool
+) -> None:
+    """40 images of one class and 20 of the other: two thirds are right by always answering the first."""
+    assert [row["train"] for row in finished.dataset.report["classes"]] == [40, 20]
+    finished.networks.filter(name="ancestor").update(validation_accuracy=reached)
+    page = client_of(vic).get(reverse("runs:detail", args=[finished.pk])).content.decode()
+    assert ("no more often than guessing would be (67.0 %)" in page) is doubted
+
+
 def test_a_run_that_stopped_early_says_so(finished: Run) -> None:
     assert told(finished).detail.startswith("15 offspring in 5 generations, in ")
     finished.spec["generations"] = 9

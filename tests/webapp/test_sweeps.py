@@ -218,7 +218,7 @@ def test_runs_stand_side_by_side_with_what_differs(client_of: Any, vic: Any, gro
 def test_mean_and_spread_over_the_seeds(group: RunGroup) -> None:
     first, second = page_of(group).summaries
     assert (first.labelled, first.runs, first.finished) == ([("Environment", "0.5")], 2, 2)
-    assert [told["words"] for told in first.told] == ["6.0× ± 2.8", "−1.5 ± 0.7", "81.0 % ± 1.4", "4.0× ± 0.00"]
+    assert [told["words"] for told in first.told] == ["6.0× ± 2.8", "−1.5 ± 0.7", "81.0 % ± 1.4", "4.0× ± 0"]
     assert (second.labelled, second.runs, second.finished) == ([("Environment", "0.6")], 2, 1)
     assert second.told[0]["words"] == "2.7×"
 

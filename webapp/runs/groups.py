@@ -324,4 +324,5 @@ def _mean_and_spread(outcome: Outcome, mean: float | None, spread: float | None)
     if spread is None:
         return outcome.words(mean)
     spread = spread * 100 if outcome.kind == "percent" else spread
-    return f"{outcome.words(mean)} ± {spread:.1f}" if spread >= 0.05 else f"{outcome.words(mean)} ± {spread:.2f}"
+    written = f"{spread:.1f}" if spread >= 0.05 else f"{spread:.2f}" if spread >= 0.005 else "0"
+    return f"{outcome.words(mean)} ± {written}"

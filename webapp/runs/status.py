@@ -16,9 +16,10 @@ from . import eta
 from .history import History
 from .models import Run
 from .snapshot import Lineage, Snapshot, spec_value
-from .templatetags.figures import count, duration
+from .templatetags.figures import count, duration, percent
 
 SILENT = timedelta(seconds=90)  # without a heartbeat for so long, a worker counts as lost
+HARDLY = 0.02  # an accuracy no further above guessing, or a mAP no further above nothing, is no learning
 WAITING_SHOWN = 6  # networks that wait, named; the others are counted
 _PRESENCE_LIFETIME = 5.0  # seconds that one look into the workers' presence serves all pages of a process
 
@@ -87,6 +88,7 @@ class Status:
     more_waiting: int = 0
     share: float = 0.0  # of the whole, 0 to 1
     ended: bool = False
+    doubt: str = ""  # why no figure of this run says anything
 
 
 def status_of(run: Run, lineage: Lineage, now: datetime | None = None, history: History | None = None) -> Status:
@@ -101,7 +103,7 @@ def status_of(run: Run, lineage: Lineage, now: datetime | None = None, history: 
         Run.State.ERRORED: _errored,
         Run.State.CANCELLED: _cancelled,
     }[Run.State(run.state)]
-    told = teller(run, lineage, now, history)
+    told = replace(teller(run, lineage, now, history), doubt=_doubt(run, lineage))
     if told.ended:
         return replace(told, share=1.0)
     waits = [wait for network in lineage.open if (wait := _wait(run, network, history))]
@@ -110,6 +112,25 @@ def status_of(run: Run, lineage: Lineage, now: datetime | None = None, history: 
         share=progress_share(told.bars),
         waiting=tuple(waits[:WAITING_SHOWN]),
         more_waiting=max(0, len(waits) - WAITING_SHOWN),
+    )
+
+
+def _doubt(run: Run, lineage: Lineage) -> str:
+    """An ancestor that learnt nothing has nothing to hand down, however small its offspring become."""
+    ancestor = lineage.ancestor
+    if ancestor is None or ancestor.validation_accuracy is None:
+        return ""
+    reached, guessed = ancestor.validation_accuracy, 0.0
+    found = "finds hardly anything"
+    if run.dataset.task != "detection":
+        images = [row.get("train", 0) for row in run.dataset.report.get("classes", ())]
+        guessed = max(images, default=0) / (sum(images) or 1)
+        found = "is right no more often than guessing would be"
+    if reached > guessed + HARDLY:
+        return ""
+    return (
+        f"The ancestor {found} ({percent(reached)}): it has learnt nothing that its offspring could keep. "
+        "Clone the run with more epochs or a smaller learning rate, or look into the data set."
     )
 
 

@@ -58,7 +58,7 @@ function scale(c, told) {
     return axis(c, { title: told.label, min: -0.5, max: names.length - 0.5, ticks: { stepSize: 1, autoSkip: false, callback: (value) => names[value] ?? "" }, afterBuildTicks: (scale) => { scale.ticks = names.map((_, value) => ({ value })); } });
   }
   const percent = told.kind === "percent";
-  return axis(c, { title: told.label, grace: "8%", ticks: { maxTicksLimit: 7, callback(value) { return percent ? `${(value * 100).toFixed(1)} %` : `${window.Chart.Ticks.formatters.numeric.apply(this, [value, 0, this.ticks ?? [{ value }]])}${told.kind === "times" ? "×" : ""}`; } } });
+  return axis(c, { title: told.label, grace: "8%", ticks: { maxTicksLimit: 7, callback(value) { return percent ? `${(value * 100).toFixed(1)} %` : `${window.Chart.Ticks.formatters.numeric.apply(this, [value, 0, this.ticks ?? [{ value }]]).replace("-", "\u2212")}${told.kind === "times" ? "×" : ""}`; } } });
 }
 
 prepare();
