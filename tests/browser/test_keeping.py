@@ -50,12 +50,12 @@ def is_painted(page: Page, picture: bytes) -> bool:
     return bool(page.evaluate(script, list(picture)) > 4)
 
 
-def test_the_charts_of_a_run_are_kept(open_page: Any, evolution: Run) -> None:
-    page = open_page(f"/runs/{evolution.pk}/?lines=1")
+def test_the_charts_of_a_run_are_kept(open_page: Any, finished: Run) -> None:
+    page = open_page(f"/runs/{finished.pk}/?lines=1")
     expect(page.locator("#run [data-zoom=all]").first).to_be_visible()
     name, drawing = keep(page, "lineage", "svg")
-    assert name == f"lineage-{evolution.pk}.svg"
-    assert {"ancestor", "5-2", "the chosen line", f"Lineage{evolution.name}"} <= words_of(drawing)
+    assert name == f"lineage-{finished.pk}.svg"
+    assert {"ancestor", "5-2", "the chosen line", f"Lineage{finished.name}"} <= words_of(drawing)
     for chart, word in (("tradeoff", "within 1 point"), ("parallel", "latency"), ("shock", "full-grown")):
         assert word in words_of(keep(page, chart, "svg")[1]), chart
     assert count(keep(page, "progress", "svg")[1], "path") > 8

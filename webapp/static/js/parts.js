@@ -18,7 +18,9 @@ export function replaceParts(html) {
     if (focus?.matches("input:not([type=checkbox]), select, textarea")) continue; // somebody types here: the next change brings it
     known.set(part.id, essence(part));
     const scrolled = [...present.querySelectorAll(".tablewrap")].map((wrap) => [wrap.scrollLeft, wrap.scrollTop]);
+    const open = [...present.querySelectorAll("details")].map((details) => details.open);
     const adopted = document.importNode(part, true);
+    adopted.querySelectorAll("details").forEach((details, i) => (details.open = open[i] ?? details.open));
     present.replaceWith(adopted);
     adopted.querySelectorAll(".tablewrap").forEach((wrap, i) => {
       if (scrolled[i]) [wrap.scrollLeft, wrap.scrollTop] = scrolled[i];
