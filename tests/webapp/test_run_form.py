@@ -370,7 +370,7 @@ def test_the_estimate_knows_time_from_an_earlier_run(team: Any, run: Any, datase
     assert estimate(RunSpec(), dataset, team).time == ""
     now = timezone.now()
     Run.objects.filter(pk=run.pk).update(state="finished", started_at=now - timedelta(minutes=10), finished_at=now)
-    assert estimate(RunSpec(), dataset, team).time == "Judging by “Hand signs, smaller”, about 7 minutes to 14 minutes."
+    assert estimate(RunSpec(), dataset, team).time == "Judging by “Hand signs, smaller”, about 7 to 14 minutes."
 
 
 def test_the_estimate_follows_what_is_typed(client_of: Any, ada: Any, vic: Any, dataset: Any) -> None:

@@ -16,7 +16,7 @@ from webapp.teams.models import Team
 
 from .form_fields import sentence
 from .models import DryRun
-from .templatetags.figures import duration
+from .templatetags.figures import between
 
 FRESH = timedelta(minutes=10)  # for so long the same question gets the same answer; the machine's pace may change
 
@@ -110,12 +110,8 @@ def _compared(network: dict[str, Any], ancestor: dict[str, Any]) -> Compared:
 
 
 def span(seconds: dict[str, float]) -> str:
-    """ "4 minutes to 7 minutes"; one of them where both read alike."""
-    low, high = duration(seconds["low"]), duration(seconds["high"])
-    if low == high:
-        return low
-    number, _, unit = low.partition(" ")
-    return f"{number} to {high}" if high.endswith((unit, f"{unit}s")) else f"{low} to {high}"
+    """ "4 to 7 minutes"; one of them where both read alike."""
+    return between(seconds["low"], seconds["high"])
 
 
 def _parts(found: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from webapp.datasets.models import Dataset
 from webapp.teams.models import Team
 
 from .models import Run
-from .templatetags.figures import duration
+from .templatetags.figures import between
 
 _PARTS = ("train", "validation", "test")
 _TEST_SHARE = 0.15  # carved off first when the data have no test part of their own
@@ -30,16 +30,15 @@ class Estimate:
     @property
     def sentence(self) -> str:
         each = self.epochs / self.trainings
-        epochs = f"{each:.3g} epoch{'' if each == 1 else 's'}"
+        shown = f"{each:.0f}" if each >= 10 else f"{each:.2g}"
+        epochs = f"{shown} epoch{'' if shown == '1' else 's'}"
         return f"About {self.trainings} trainings of {epochs} over {self.images:,} images."
 
     @property
     def time(self) -> str:
         if self.seconds is None or self.like is None:
             return ""
-        low, high = (duration(second) for second in self.seconds)
-        span = low if low == high else f"{low} to {high}"
-        return f"Judging by “{self.like.name}”, about {span}."
+        return f"Judging by “{self.like.name}”, about {between(*self.seconds)}."
 
 
 def what_is_left(spec: RunSpec) -> str:

@@ -16,7 +16,7 @@ from datetime import datetime
 from .history import History
 from .models import Run
 from .snapshot import Lineage, Snapshot, spec_value
-from .templatetags.figures import duration
+from .templatetags.figures import between
 
 _RECENT = 3  # generations whose paces count: they shrink as networks do
 _MARGINS = (0.25, 0.15, 0.1, 0.07)  # around the range, by how many paces are known (of a guess, the first)
@@ -81,13 +81,8 @@ def in_words(span: Span | None) -> str:
     """ "6 to 9 minutes left", with one unit where both ends have the same."""
     if span is None:
         return ""
-    low, high = duration(span[0]), duration(span[1])
-    if low == high:
-        return f"about {low} left"
-    low_number, low_unit = low.split(" ", 1)
-    if low_unit.rstrip("s") == high.split(" ", 1)[1].rstrip("s"):
-        return f"{low_number} to {high} left"
-    return f"{low} to {high} left"
+    words = between(*span)
+    return f"{words} left" if " to " in words else f"about {words} left"
 
 
 def _from_a_young_ancestor(plan: _Plan, ancestor: Snapshot, now: datetime, past: History) -> Span | None:

@@ -116,6 +116,15 @@ def duration(seconds: float | None) -> str:
     return f"{round(seconds / 86400, 1):g} days"
 
 
+def between(low: float, high: float) -> str:
+    """Two durations as a range, with one unit where both have the same: "6 to 9 minutes", "50 seconds to 2 minutes"."""
+    first, last = duration(low), duration(high)
+    if first == last:
+        return first
+    number, _, unit = first.partition(" ")
+    return f"{number} to {last}" if unit.rstrip("s") == last.partition(" ")[2].rstrip("s") else f"{first} to {last}"
+
+
 def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
