@@ -10,7 +10,9 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.barriers import barriers
+from tests.webapp.factories import make_dataset
 from webapp.datasets.models import Dataset
+from webapp.runs.models import BaseFile
 from webapp.uploads.models import Upload
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -83,3 +85,57 @@ def test_an_upload_broken_off_goes_on_in_a_new_page(page: Page, archive: Path) -
     assert seen == [str(2 * PIECE)]
     assert arrived() == CONTENT
     assert not Upload.objects.exists()
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    path = tmp_path / "large.onnx"
+    path.write_bytes(b"\x08" + bytes(range(256)) * 70_000)  # three pieces
+    return path
+
+
+def test_a_network_of_ones_own_goes_on_where_it_was_broken_off(open_page: Any, network: Path, dispatched: Any) -> None:
+    page = open_page("/runs/bases/", width=390)
+    break_after(page, 2, for_good=True)
+    page.get_by_label("File", exact=True).set_input_files(network)
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_text("trying again")).to_be_visible(timeout=30_000)
+    assert barriers(page) == []
+    page.get_by_role("button", name="Stop sending large.onnx").click()
+    expect(page.get_by_role("alert")).to_contain_text("choose the same file again")
+    page.unroute_all()
+    page.reload()
+    expect(page.get_by_role("region", name="On the way")).to_contain_text("16.0 MB of 17.9 MB")
+    seen = break_after(page, 99, for_good=True)
+    page.get_by_label("File", exact=True).set_input_files(network)
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("rowheader", name="large.onnx")).to_be_visible(timeout=30_000)
+    assert seen == [str(2 * PIECE)]
+    with BaseFile.objects.get().file.open() as file:
+        assert file.read() == network.read_bytes()
+    assert not Upload.objects.exists()
+
+
+def test_the_run_form_sends_one_in_pieces_and_says_how_far_it_is(
+    open_page: Any, network: Path, team: Any, dispatched: Any
+) -> None:
+    make_dataset(team)
+    page = open_page("/runs/new/")
+    seen = break_after(page, 1, for_good=False)
+    page.get_by_role("radio", name="Your own network").check()
+    page.set_input_files("#id_own_file", network)
+    states = page.locator("[data-base=onnx] [data-states]")
+    expect(states).to_contain_text("Waiting for inspection", timeout=30_000)
+    assert seen == ["0", str(PIECE), "cut", str(PIECE), str(2 * PIECE)]
+    BaseFile.objects.update(state=BaseFile.State.READY)
+    expect(page.locator("#id_own")).to_have_value(BaseFile.objects.get().sha256, timeout=15_000)
+    page.set_input_files("#id_own_file", {"name": "wrong.onnx", "mimeType": "", "buffer": b"PK no network"})
+    expect(states.get_by_role("alert")).to_have_text("wrong.onnx: This is not an ONNX file.")
+
+
+def test_without_scripts_a_network_is_sent_in_one_request(open_page: Any, network: Path, dispatched: Any) -> None:
+    page = open_page("/runs/bases/", java_script_enabled=False)
+    page.get_by_label("File", exact=True).set_input_files(network)
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("rowheader", name="large.onnx")).to_be_visible()
+    assert BaseFile.objects.get().size == network.stat().st_size

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import json
 from pathlib import PurePath
 from typing import Any
 
@@ -64,25 +61,6 @@ class UploadForm(forms.Form):
         if files and not cleaned.get("name"):
             cleaned["name"] = name_from(files[0].name or "")
         return cleaned
-
-
-class AnnouncedFile(UploadedFile):
-    """A file of which only name, size and first bytes have come."""
-
-    def __init__(self, value: Any) -> None:
-        """Raises ValueError on anything but {"name", "size", "head": base64}."""
-        if not isinstance(value, dict) or not isinstance(value.get("size"), int):
-            raise ValueError("a file is announced by name, size and head")
-        head = base64.b64decode(str(value.get("head", "")), validate=True)
-        super().__init__(io.BytesIO(head[:64]), name=str(value.get("name", "")), size=value["size"])
-
-
-def announced(text: str) -> list[UploadedFile]:
-    """The files that a script is about to send. Raises ValueError."""
-    values = json.loads(text)
-    if not isinstance(values, list) or len(values) > settings.DATA_UPLOAD_MAX_NUMBER_FILES:
-        raise ValueError("files are announced as a list")
-    return [AnnouncedFile(value) for value in values]
 
 
 class RenameForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -16,14 +16,14 @@ from django.utils.datastructures import MultiValueDict
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from webapp.datasets import kept_tables
-from webapp.datasets.forms import RenameForm, UploadForm, announced
+from webapp.datasets.forms import RenameForm, UploadForm
 from webapp.datasets.models import Dataset
 from webapp.datasets.presentation import context
 from webapp.keeping import Addresses, kept
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 from webapp.teams.models import Team
-from webapp.uploads.models import Upload
-from webapp.uploads.received import forget, received_files
+from webapp.uploads.models import BASE_ENDINGS, Upload
+from webapp.uploads.received import announced, forget, received_files
 
 
 @require_safe
@@ -77,7 +77,7 @@ def upload(request: HttpRequest) -> HttpResponseBase:
     page_context = {
         "form": form,
         "max_upload": settings.EUSTRESS_MAX_UPLOAD,
-        "under_way": list(Upload.objects.filter(team=request.team, created_by=request.user)),  # type: ignore[attr-defined, misc]
+        "under_way": Upload.under_way(request.team, request.user, but=BASE_ENDINGS),  # type: ignore[attr-defined]
     }
     return render(request, "datasets/new.html", page_context, status=422 if form.is_bound else 200)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -11,6 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from webapp.keeping import Addresses, Table, kept
 from webapp.teams.access import editor_required, get_object_or_404, team_required
+from webapp.uploads.models import BASE_ENDINGS, Upload
+from webapp.uploads.received import announced, forget, received_files
 
 from . import bases
 from .models import BaseFile, Run
@@ -23,6 +26,11 @@ def base_list(request: HttpRequest) -> HttpResponse:
     rows = [{"base": base, "found": bases.described(base)} for base in files]
     tables = Addresses(lambda _, kind: reverse("runs:bases_table", args=[kind]))
     context = {"section": "runs", "rows": rows, "kinds": BaseFile.Kind.choices, "tables": tables}
+    if request.membership.can_edit:  # type: ignore[attr-defined]
+        context |= {
+            "under_way": Upload.under_way(request.team, request.user, only=BASE_ENDINGS),  # type: ignore[attr-defined]
+            "max_upload": settings.EUSTRESS_MAX_UPLOAD,
+        }
     return render(request, "runs/bases.html", context)
 
 
@@ -41,21 +49,50 @@ def base_table(request: HttpRequest, kind: str) -> HttpResponse:
 @require_POST
 @editor_required
 def base_add(request: HttpRequest) -> HttpResponse:
-    """Takes one file; answers JSON to a script that asks for it, else goes back to the list."""
-    wants_json = request.headers.get("accept", "").startswith("application/json")
+    """Takes one file, of this request or `received` in pieces before; answers JSON to a script that asks for it, else
+    goes back to the list."""
     kind, file = request.POST.get("kind", ""), request.FILES.get("file")
     try:
-        if kind not in BaseFile.Kind.values or file is None:
-            raise bases.BaseFileError("Choose a file.")
+        received = received_files(request, request.POST.getlist("received")[:1])
+    except ValueError as error:
+        return _refusal(request, str(error))
+    file = received[0] if received else file
+    if kind not in BaseFile.Kind.values or file is None:
+        return _refusal(request, "Choose a file.")
+    try:
         base = bases.take(file, kind, request.team, request.user)  # type: ignore[attr-defined]
     except bases.BaseFileError as error:
-        if wants_json:
-            return JsonResponse({"error": str(error)}, status=422)
-        messages.error(request, str(error))
-        return redirect("runs:bases")
-    if wants_json:
-        return JsonResponse(bases.base_json(base))
+        forget(received)  # it is no network, and never will be
+        return _refusal(request, str(error))
+    forget(received)
+    return JsonResponse(bases.base_json(base)) if _wants_json(request) else redirect("runs:bases")
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return request.headers.get("accept", "").startswith("application/json")
+
+
+def _refusal(request: HttpRequest, sentence: str) -> HttpResponse:
+    if _wants_json(request):
+        return JsonResponse({"error": sentence}, status=422)
+    messages.error(request, sentence)
     return redirect("runs:bases")
+
+
+@require_POST
+@editor_required
+def base_check(request: HttpRequest) -> JsonResponse:
+    """Whether a file that a script is about to send would be taken, as far as name, size and first bytes tell."""
+    try:
+        files = announced(request.POST.get("announced", ""))
+        if len(files) != 1 or request.POST.get("kind") not in BaseFile.Kind.values:
+            raise bases.BaseFileError("Choose a file.")
+        bases.check(files[0], request.POST["kind"])
+    except bases.BaseFileError as error:
+        return JsonResponse({"error": str(error)}, status=422)
+    except ValueError:
+        return JsonResponse({"error": "This file could not be announced. Reload the page and try again."}, status=422)
+    return JsonResponse({})
 
 
 @require_safe

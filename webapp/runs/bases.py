@@ -28,7 +28,7 @@ def take(file: UploadedFile, kind: str, team: Team, user: Any = None) -> BaseFil
 
     A file that could not be looked into through our own fault is looked into again. Raises BaseFileError.
     """
-    _check(file, kind)
+    check(file, kind)
     digest = sha256_of(file)
     with transaction.atomic():
         base = BaseFile.objects.select_for_update().filter(team=team, kind=kind, sha256=digest).first()
@@ -58,8 +58,8 @@ def plain_name(name: str) -> str:
     return printable[-255:] or "file"
 
 
-def _check(file: UploadedFile, kind: str) -> None:
-    """What a glance can tell; the rest is the worker's to find."""
+def check(file: UploadedFile, kind: str) -> None:
+    """What a glance at name, size and first bytes can tell; the rest is the worker's to find. Raises BaseFileError."""
     if not file.size:
         raise BaseFileError("The file is empty.")
     if file.size > settings.EUSTRESS_MAX_UPLOAD:

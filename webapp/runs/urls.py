@@ -21,6 +21,7 @@ urlpatterns = [
     path("runs/bases/", base_views.base_list, name="bases"),
     path("runs/bases/list.<slug:kind>", base_views.base_table, name="bases_table"),
     path("runs/bases/add/", base_views.base_add, name="base_add"),
+    path("runs/bases/check/", base_views.base_check, name="base_check"),
     path("runs/bases/<int:pk>.json", base_views.base_state, name="base_state"),
     path("runs/bases/<int:pk>/delete/", base_views.base_delete, name="base_delete"),
     path("runs/<int:pk>/", views.detail, name="detail"),

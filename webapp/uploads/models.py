@@ -23,6 +23,7 @@ from webapp.teams.models import Team
 LIFETIME = timedelta(days=1)  # after the last piece
 MOST = 64  # files that one person may have on their way
 PIECE = 1 << 20  # bytes read at a time
+BASE_ENDINGS = (".onnx", ".safetensors", ".weights")  # a team's own networks and weights; other files are data
 
 
 class Readable(Protocol):
@@ -87,6 +88,14 @@ class Upload(models.Model):
         """Bytes that all uploads together have announced and not yet sent."""
         announced = cls.objects.aggregate(total=Sum("size"))["total"] or 0
         return max(0, announced - sum(path.stat().st_size for path in folder().glob(f"*{ENDING}")))
+
+    @classmethod
+    def under_way(cls, team: Team, user: Any, *, only: tuple[str, ...] = (), but: tuple[str, ...] = ()) -> list[Upload]:
+        """What the person has begun for the team: files of names that end so, or do not."""
+        mine = cls.objects.filter(team=team, created_by=user)
+        return [
+            one for one in mine if (not only or one.name.lower().endswith(only)) and not one.name.lower().endswith(but)
+        ]
 
     # -- receiving
 

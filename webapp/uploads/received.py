@@ -1,14 +1,39 @@
-"""Whole uploads as Django's uploaded files: what a form gets instead of the files of one request."""
+"""Files that come in pieces as Django's uploaded files: announced before they are sent, received once they are whole;
+what a form gets instead of the files of one request."""
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import uuid
 from collections.abc import Iterable
+from typing import Any
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 
 from webapp.uploads.models import Upload
+
+
+class AnnouncedFile(UploadedFile):
+    """A file of which only name, size and first bytes have come."""
+
+    def __init__(self, value: Any) -> None:
+        """Raises ValueError on anything but {"name", "size", "head": base64}."""
+        if not isinstance(value, dict) or not isinstance(value.get("size"), int):
+            raise ValueError("a file is announced by name, size and head")
+        head = base64.b64decode(str(value.get("head", "")), validate=True)
+        super().__init__(io.BytesIO(head[:64]), name=str(value.get("name", "")), size=value["size"])
+
+
+def announced(text: str) -> list[UploadedFile]:
+    """The files that a script is about to send. Raises ValueError."""
+    values = json.loads(text)
+    if not isinstance(values, list) or len(values) > settings.DATA_UPLOAD_MAX_NUMBER_FILES:
+        raise ValueError("files are announced as a list")
+    return [AnnouncedFile(value) for value in values]
 
 
 class ReceivedFile(UploadedFile):

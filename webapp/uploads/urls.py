@@ -9,6 +9,7 @@ from webapp.uploads import views
 app_name = "uploads"
 urlpatterns = [
     path("", views.collection, name="begin"),
+    path("mine.json", views.mine, name="mine"),
     path("<uuid:pk>/", views.one, name="one"),
     path("<uuid:pk>/forget/", views.forget, name="forget"),
 ]

@@ -15,16 +15,16 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import http_date
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from webapp.teams.access import editor_required, get_object_or_404
 from webapp.uploads.handlers import shown_name
-from webapp.uploads.models import Upload, UploadError
+from webapp.uploads.models import BASE_ENDINGS, Upload, UploadError
 
 VERSION = "1.0.0"
 PIECE_TYPE = "application/offset+octet-stream"
@@ -110,14 +110,27 @@ def _answer(request: HttpRequest, upload: Upload) -> HttpResponse:
     return response
 
 
+@never_cache
+@require_safe
+@editor_required
+def mine(request: HttpRequest) -> JsonResponse:
+    """What the person has on its way for her team: by it a script knows a file again and goes on where it stood."""
+    rows = Upload.under_way(request.team, request.user)  # type: ignore[attr-defined]
+    told = [
+        {"url": reverse("uploads:one", args=[one.pk]), "name": one.name, "size": one.size, "modified": one.modified}
+        for one in rows
+    ]
+    return JsonResponse({"uploads": told})
+
+
 @require_POST
 @editor_required
 def forget(request: HttpRequest, pk: Any) -> HttpResponse:
-    """The button on the upload page."""
+    """The button beside what was broken off, on the page that it was begun for."""
     upload = _own(request, pk)
     upload.forget()
     messages.success(request, f"{upload.name} is forgotten.")
-    return redirect("datasets:new")
+    return redirect("runs:bases" if upload.name.lower().endswith(BASE_ENDINGS) else "datasets:new")
 
 
 def _own(request: HttpRequest, pk: Any) -> Upload:

@@ -1,6 +1,7 @@
 // The upload form, made comfortable: drag and drop, a progress bar, files that survive a refusal, and uploads that
 // survive a broken connection. Without this script the form is an ordinary one.
 
+import { duration, size } from "./amounts.js";
 import { NotSent, Stopped, announce, sendFiles } from "./pieces.js";
 
 const GOES_ON = "What has arrived is kept for a day: the same files go on from there.";
@@ -25,20 +26,6 @@ const underWay = [...document.querySelectorAll("[data-under-way]")].map((item) =
   modified: Number(item.dataset.modified),
 }));
 let sending = null;
-
-const size = (bytes) => {
-  const units = ["bytes", "kB", "MB", "GB", "TB"];
-  let unit = 0;
-  while (bytes >= 1000 && unit < units.length - 1) {
-    bytes /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 ? bytes : bytes.toFixed(bytes < 10 ? 1 : 0)} ${units[unit]}`;
-};
-const duration = (seconds) => {
-  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-};
 
 function showErrors(errors) {
   for (const old of form.querySelectorAll(".errorlist, .forgotten")) old.remove();

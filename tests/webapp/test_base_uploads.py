@@ -1,0 +1,114 @@
+"""A team's own networks and weights come in pieces as data sets do: judged before they are sent, kept once they are
+whole, and never found by anybody but who sends them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from tests.webapp.test_run_form import ONNX
+from tests.webapp.test_uploads import TUS, begin, whole
+from webapp.runs.models import BaseFile
+from webapp.uploads.models import Upload
+
+pytestmark = pytest.mark.django_db
+JSON = {"accept": "application/json"}
+ADD, CHECK, MINE = "/runs/bases/add/", "/runs/bases/check/", "/uploads/mine.json"
+
+
+@pytest.fixture
+def editor(client_of: Any, eve: Any) -> Any:
+    return client_of(eve)
+
+
+def add(client: Any, name: str, kind: str = "onnx") -> Any:
+    return client.post(ADD, {"kind": kind, "received": name}, headers=JSON)
+
+
+def test_a_whole_file_is_kept_and_nothing_of_its_upload_is_left(
+    editor: Any, team: Any, dispatched: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = add(editor, whole(editor, ONNX, "../net\u202e.onnx"))
+    base = BaseFile.objects.get()
+    assert answer.json()["id"] == base.pk
+    assert (base.original_name, base.size) == ("net.onnx", len(ONNX))
+    assert base.file.name == f"bases/{team.pk}/{base.sha256}.onnx"
+    assert base.file.read() == ONNX
+    assert dispatched == [("workers.inspect_base", base.pk)]
+    assert not Upload.objects.exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        again = add(editor, whole(editor, ONNX, "other.onnx"))  # the same content is kept once
+    assert again.json()["id"] == base.pk
+    assert not Upload.objects.exists()
+
+
+def test_what_is_no_network_is_refused_and_forgotten(editor: Any) -> None:
+    answer = add(editor, whole(editor, b"MZ no network", "net.onnx"))
+    assert (answer.status_code, answer.json()["error"]) == (422, "This is not an ONNX file.")
+    assert not Upload.objects.exists()
+    assert not BaseFile.objects.exists()
+
+
+def test_what_has_not_come_whole_stays_on_its_way(editor: Any) -> None:
+    name = str(begin(editor, 99, "net.onnx")["Location"]).split("/")[-2]
+    answer = add(editor, name)
+    assert answer.status_code == 422
+    assert "has not come whole" in answer.json()["error"]
+    assert add(editor, name, "exe").status_code == 422
+    assert Upload.objects.count() == 1
+
+
+def test_nobody_takes_what_another_has_sent(editor: Any, client_of: Any, ada: Any, olga: Any) -> None:
+    name = whole(editor, ONNX, "net.onnx")
+    for person in (ada, olga):
+        answer = add(client_of(person), name)
+        assert (answer.status_code, "not there any more" in answer.json()["error"]) == (422, True)
+        assert client_of(person).get(MINE).json() == {"uploads": []}
+    assert Upload.objects.count() == 1
+    assert not BaseFile.objects.exists()
+
+
+def test_a_script_learns_what_is_on_its_way(editor: Any, client_of: Any, vic: Any, client: Any) -> None:
+    address = begin(editor, 99, "net.onnx")["Location"]
+    assert editor.get(MINE).json() == {"uploads": [{"url": address, "name": "net.onnx", "size": 99, "modified": 1700}]}
+    assert client_of(vic).get(MINE).status_code == 403
+    assert client.get(MINE, headers=JSON).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "head", "problem"),
+    [
+        ("onnx", "net.onnx", ONNX, ""),
+        ("onnx", "net.onnx", b"PK\x03\x04", "This is not an ONNX file."),
+        ("safetensors", "net.safetensors", b"\x10\0\0\0\0\0\0\0{", ""),
+        ("safetensors", "net.pt", b"\x80\x02}q\x00(X pickled", "Pickled weights"),
+        ("exe", "net.exe", b"MZ", "Choose a file."),
+    ],
+)
+def test_a_file_is_judged_before_it_is_sent(editor: Any, kind: str, name: str, head: bytes, problem: str) -> None:
+    told = [{"name": name, "size": 10**6, "head": base64.b64encode(head[:64]).decode()}]
+    answer = editor.post(CHECK, {"kind": kind, "announced": json.dumps(told)})
+    assert answer.status_code == (422 if problem else 200)
+    assert problem in answer.json().get("error", "")
+
+
+def test_nonsense_is_no_announcement(editor: Any, client_of: Any, vic: Any) -> None:
+    for nonsense in ("", "{}", "[1]", "[]", '[{"name": "a", "size": 1, "head": "%"}]'):
+        assert editor.post(CHECK, {"kind": "onnx", "announced": nonsense}).status_code == 422
+    assert client_of(vic).post(CHECK, {"kind": "onnx", "announced": "[]"}).status_code == 403
+
+
+def test_each_page_shows_what_was_broken_off_for_it(editor: Any) -> None:
+    address = begin(editor, 99, "net.onnx")["Location"]
+    begin(editor, 99, "signs.zip")
+    bases, data = (editor.get(path).content.decode() for path in ("/runs/bases/", "/datasets/new/"))
+    assert 'data-name="net.onnx"' in bases
+    assert 'data-name="signs.zip"' not in bases
+    assert 'data-name="signs.zip"' in data
+    assert 'data-name="net.onnx"' not in data
+    assert editor.post(f"{address}forget/").url == "/runs/bases/"
+    assert editor.head(address, headers=TUS).status_code == 404
