@@ -2,6 +2,7 @@
 runs at 30 frames a second, in headless Chromium.
 
     python benchmarks/browser.py [--json] [--networks 5000] [--runs 500] [--repeat 5] [--home DIR] [--width 1440]
+                                 [--slower 1]
 
 The web process of the product serves the rows of benchmarks/rows.py, and a browser that has nothing cached opens each
 page anew. It is told, as Lighthouse tells it: first contentful and first meaningful paint, largest contentful paint,
@@ -28,7 +29,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -90,10 +91,11 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--width", type=int, default=1440, help="of the window, in pixels")
+    parser.add_argument("--slower", type=float, default=1, help="how many times slower the browser is to compute")
     parser.add_argument("--home", type=Path, help="keep the rows here, and use those that are there")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        found = measure(options.home or Path(scratch), options.networks, options.runs, options.repeat, options.width)
+        found = measure(options.home or Path(scratch), options)
     if options.json:
         print(json.dumps(found, indent=1))
     else:
@@ -109,7 +111,7 @@ def main() -> int:
     return 1 if late or jumps or slow else 0
 
 
-def measure(home: Path, networks: int, runs: int, repeat: int, width: int) -> dict[str, Any]:
+def measure(home: Path, options: argparse.Namespace) -> dict[str, Any]:
     os.environ["EUSTRESS_HOME"] = str(home)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
     home.mkdir(parents=True, exist_ok=True)
@@ -122,26 +124,21 @@ def measure(home: Path, networks: int, runs: int, repeat: int, width: int) -> di
     call_command("collectstatic", verbosity=0, interactive=False)
     from benchmarks.rows import member, seed
 
-    places = seed(networks, runs)
+    load = round(os.getloadavg()[0], 1)  # how many processes wanted the processors before it began
+    places = seed(options.networks, options.runs)
     session = member().cookies["eustress_session"].value
     with served() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=next(filter(None, map(shutil.which, CHROMIUM))),
             args=["--no-sandbox", "--disable-dev-shm-usage"],
         )
-        visit = Visitor(browser, address, session, width)
-        pages = {name: visit.opened(where.format(**places), repeat) for name, where in PAGES.items()}
+        visit = Visitor(browser, address, session, options.width, options.slower)
+        pages = {name: visit.opened(where.format(**places), options.repeat) for name, where in PAGES.items()}
         brushing = visit.brushed(PAGES["run, another view"].format(**places))
-        machine = {"browser": browser.version, "processors": os.cpu_count(), "load": os.getloadavg()[0]}
+        machine = {"browser": browser.version, "processors": os.cpu_count(), "load": load}
         browser.close()
-    return {
-        "machine": machine,
-        "networks": networks,
-        "runs": runs,
-        "width": width,
-        "pages": pages,
-        "brushing": brushing,
-    }
+    asked = {name: getattr(options, name) for name in ("networks", "runs", "width", "slower")}
+    return {"machine": machine, **asked, "pages": pages, "brushing": brushing}
 
 
 @contextmanager
@@ -161,14 +158,22 @@ def served() -> Iterator[str]:
 
 
 class Visitor:
-    def __init__(self, browser: Browser, address: str, session: str, width: int) -> None:
-        self.browser, self.address, self.session, self.width = browser, address, session, width
+    """Opens pages as the member whose session it is, in a browser that knows none of them."""
+
+    def __init__(self, browser: Browser, address: str, session: str, width: int, slower: float) -> None:
+        self.browser, self.address, self.session, self.width, self.slower = browser, address, session, width, slower
 
     def context(self) -> BrowserContext:
         context = self.browser.new_context(viewport={"width": self.width, "height": 900}, base_url=self.address)
         context.add_cookies([{"name": "eustress_session", "value": self.session, "url": self.address}])
         context.add_init_script(OBSERVED)
         return context
+
+    def page(self, context: BrowserContext) -> tuple[Page, CDPSession]:
+        page = context.new_page()
+        session = context.new_cdp_session(page)
+        session.send("Emulation.setCPUThrottlingRate", {"rate": self.slower})
+        return page, session
 
     def opened(self, where: str, repeat: int) -> dict[str, float]:
         """Medians of `repeat` openings; a first one fills what the server keeps."""
@@ -177,11 +182,10 @@ class Visitor:
 
     def _once(self, where: str) -> dict[str, float]:
         context = self.context()
-        page = context.new_page()
-        session = context.new_cdp_session(page)
+        page, session = self.page(context)
         session.send("Performance.enable")
         page.goto(where, wait_until="load")
-        page.wait_for_timeout(1500)  # charts are drawn, and what follows is quiet
+        page.wait_for_timeout(1500 * self.slower)  # charts are drawn, and what follows is quiet
         told = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
         found: dict[str, float] = page.evaluate(READ)
         meaningful = 1000 * (told.get("FirstMeaningfulPaint", 0.0) - told["NavigationStart"])
@@ -194,9 +198,9 @@ class Visitor:
     def brushed(self, where: str) -> dict[str, dict[str, float]]:
         """Frames while the mouse drags over each chart that brushes."""
         context = self.context()
-        page = context.new_page()
+        page, _ = self.page(context)
         page.goto(where, wait_until="load")
-        page.wait_for_timeout(1500)
+        page.wait_for_timeout(1500 * self.slower)
         found = {}
         for name, (chart, keys) in DRAGS.items():
             found[name] = self._dragged(page, page.locator(f"#{chart}-chart"), keys)

@@ -111,6 +111,7 @@ def measure(home: Path, networks: int, runs: int, repeat: int) -> dict[str, Any]
     places = seed(networks, runs)
     return {
         "machine": {"python": platform.python_version(), "processors": os.cpu_count(), "system": platform.platform()},
+        "load": round(os.getloadavg()[0], 1),  # before it began: how many processes wanted the processors
         "networks": networks,
         "runs": runs,
         "pages": {name: timed(member(), address.format(**places), repeat) for name, address in PAGES.items()},

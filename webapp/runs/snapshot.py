@@ -37,7 +37,6 @@ _PLAIN = (
     "peak_activation_bytes",
     "latency_ms",
     "ancestor_latency_ms",
-    "attempts",
 )
 _OPEN = frozenset({str(Network.State.WAITING), str(Network.State.LIVING)})
 _MEASURED, _LIVING = str(Network.State.MEASURED), str(Network.State.LIVING)
@@ -65,7 +64,6 @@ class Snapshot(NamedTuple):
     peak_activation_bytes: int | None
     latency_ms: float | None
     ancestor_latency_ms: float | None
-    attempts: int
     clusters_text: str
     heartbeat_text: str | None
     created_text: str
