@@ -93,6 +93,7 @@ def test_a_networks_drawn_tables_are_kept(open_page: Any, finished: Run) -> None
     assert count(drawing, "rect") > 9  # a shaded ground for each cell
     assert "conv1 96 → 16" in words_of(keep(page, "wiring", "svg")[1])
     assert is_painted(page, keep(page, "by-class", "png")[1])
+    assert b'href="data:image/png;base64,' in keep(page, "filters", "svg")[1]
 
 
 def test_ticked_runs_outlive_their_page(open_page: Any, finished: Run) -> None:

@@ -137,6 +137,19 @@ def test_figures_are_shown_when_it_is_done(client_of: Any, eve: Any, dry: DryRun
         assert words in page, words
 
 
+def test_its_tables_can_be_kept(client_of: Any, eve: Any, vic: Any, dry: DryRun) -> None:
+    DryRun.objects.update(state="ready", result=RESULT)
+    client, page = client_of(eve), reverse("runs:dry_run", args=[dry.pk])
+    assert f"{page}tables/layers.csv" in client.get(page).content.decode()
+    networks = client.get(f"{page}tables/networks.json").json()
+    assert [row["name"] for row in networks] == ["ancestor", "1-1", "2-1", "3-1"]
+    assert networks[-1]["smaller"] == pytest.approx(100)
+    lines = client.get(f"{page}tables/layers.csv").content.decode().splitlines()
+    assert lines == ["name,ancestor,first,last", "conv1,20,12,3", "fc1,10,10,10"]
+    assert client.get(f"{page}tables/pace.csv").status_code == 404
+    assert client_of(vic).get(f"{page}tables/layers.csv").status_code == 403
+
+
 def test_problems_stand_beside_their_fields(client_of: Any, eve: Any, dataset: Any, dry: DryRun) -> None:
     problems = {"protect": "there is no layer 'conv9'"}
     spec = RunSpec(protect=("conv9",))

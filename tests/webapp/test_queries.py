@@ -94,6 +94,7 @@ QUERIES = {
     "runs:list_table": 4,
     "runs:new": 15,
     "runs:dry_run": 5,
+    "runs:dry_run_table": 5,
     "runs:group": 10,
     "runs:group_live": 9,
     "runs:group_table": 9,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.http import Http404
+from django.urls import reverse
 from django.utils import timezone
 
 from evolution_core.spec import SETTINGS, RunSpec
 from webapp.datasets.models import Dataset
 from webapp.dispatch import dispatch
+from webapp.keeping import Addresses, Table
 from webapp.teams.models import Team
 
 from .form_fields import sentence
@@ -69,6 +72,21 @@ class Forecast:
     parts: str = ""
     notes: list[str] = field(default_factory=list)
     problems: list[tuple[str, str, str]] = field(default_factory=list)  # (input's id or "", label, sentence)
+
+    @property
+    def tables(self) -> Addresses:
+        return Addresses(lambda table, kind: reverse("runs:dry_run_table", args=[self.row.pk, table, kind]))
+
+    def kept_table(self, name: str) -> Table:
+        """`networks` of the leading line, or `layers`. Raises Http404 for another name."""
+        kinds: dict[str, tuple[type, list[Any]]] = {
+            "networks": (Compared, self.networks),
+            "layers": (LayerRow, self.layers),
+        }
+        if name not in kinds:
+            raise Http404("This page has no such table.")
+        kind, rows = kinds[name]
+        return Table.of([column.name for column in fields(kind)], [asdict(row) for row in rows])
 
     @property
     def last(self) -> Compared | None:

@@ -13,6 +13,7 @@ from django_htmx.http import reselect, reswap, retarget
 
 from evolution_core.spec import SpecError
 from webapp.dispatch import dispatch
+from webapp.keeping import kept
 from webapp.teams.access import editor_required, get_object_or_404
 
 from . import bases, dry_runs, form_page, run_templates
@@ -147,6 +148,14 @@ def dry_run_state(request: HttpRequest, pk: int) -> HttpResponse:
     """The panel of a dry run, for a page that waits for its end."""
     row = get_object_or_404(request, DryRun.objects.select_related("team"), pk=pk)
     return render(request, "runs/_dry_run.html", {"forecast": dry_runs.forecast(row)})
+
+
+@require_safe
+@editor_required
+def dry_run_table(request: HttpRequest, pk: int, table: str, kind: str) -> HttpResponse:
+    """A table of the dry run, to keep."""
+    row = get_object_or_404(request, DryRun.objects.select_related("team"), pk=pk)
+    return kept(dry_runs.forecast(row).kept_table(table), kind, f"dry-run-{pk}-{table}")
 
 
 @require_POST

@@ -13,6 +13,7 @@ urlpatterns = [
     path("runs/new/", form_views.new, name="new"),
     path("runs/estimate/", form_views.estimated, name="estimate"),
     path("runs/dry/<int:pk>/", form_views.dry_run_state, name="dry_run"),
+    path("runs/dry/<int:pk>/tables/<slug:table>.<slug:kind>", form_views.dry_run_table, name="dry_run_table"),
     path("runs/templates/<int:pk>/delete/", form_views.template_delete, name="template_delete"),
     path("runs/groups/<int:pk>/", group_views.detail, name="group"),
     path("runs/groups/<int:pk>/live", group_views.live, name="group_live"),

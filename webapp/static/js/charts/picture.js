@@ -55,6 +55,7 @@ function drawings(root) {
     const copy = svg.cloneNode(true);
     const [from, to] = [svg, copy].map((one) => [one, ...one.querySelectorAll("*")]);
     from.forEach((element, i) => dress(to[i], getComputedStyle(element)));
+    from.forEach((element, i) => element.matches("image") && to[i].setAttribute("href", enclosed(element)));
     from.forEach((element, i) => element.matches("svg svg polyline") && copy.append(laid(to[i], element, svg)));
     for (const [name, value] of Object.entries({ x: left, y: top, width, height })) copy.setAttribute(name, n(value));
     return new XMLSerializer().serializeToString(copy);
@@ -68,6 +69,17 @@ function laid(copy, line, svg) {
   copy.setAttribute("points", points.map(({ x, y }) => `${n(x)},${n(y)}`).join(" "));
   copy.removeAttribute("vector-effect");
   return copy;
+}
+
+// A picture within a drawing goes with it: by its address alone a file would not find it.
+function enclosed(picture) {
+  const { width, height } = picture.getBoundingClientRect();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width, height].map((side) => Math.max(1, Math.round(2 * side)));
+  const ctx = canvas.getContext("2d");
+  ctx.imageSmoothingEnabled = getComputedStyle(picture).imageRendering !== "pixelated";
+  ctx.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  return canvas.toDataURL();
 }
 
 function dress(element, style) {
