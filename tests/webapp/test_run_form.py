@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from benchmarks.claims.register import CLAIMS
 from evolution_core.spec import HEADLINES, SETTINGS, RunSpec, catalogue
-from tests.webapp.factories import make_base, make_spec
+from tests.webapp.factories import make_base, make_network, make_spec
 from webapp.runs.estimate import estimate
 from webapp.runs.form_fields import bounds, plain
 from webapp.runs.forms import RunForm, typed_spec
@@ -369,7 +369,12 @@ def test_the_estimate_knows_time_from_an_earlier_run(team: Any, run: Any, datase
 
     assert estimate(RunSpec(), dataset, team).time == ""
     now = timezone.now()
-    Run.objects.filter(pk=run.pk).update(state="finished", started_at=now - timedelta(minutes=10), finished_at=now)
+    ago = [now - timedelta(minutes=minutes) for minutes in range(61)]
+    Run.objects.filter(pk=run.pk).update(state="finished", started_at=ago[60], finished_at=now)
+    assert estimate(RunSpec(), dataset, team).time == ""  # nothing tells what it did in that hour
+    lives = {"ancestor": (60, 56), "1-1": (30, 26), "1-2": (29, 25), "2-1": (1, 0)}  # minutes ago: 4 + 5 + 1 of work
+    for name, (begun, done) in lives.items():
+        make_network(run, name, state="measured", started_at=ago[begun], measured_at=ago[done])
     assert estimate(RunSpec(), dataset, team).time == "Judging by “Hand signs, smaller”, about 7 to 14 minutes."
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from evolution_core.spec import RunSpec, catalogue
 from webapp.datasets.models import Dataset
@@ -117,14 +118,25 @@ def _like(spec: RunSpec, dataset: Dataset | None, team: Team | None) -> Run | No
 
 
 def _seconds_per_image(run: Run) -> float | None:
-    """Wall-clock seconds for each training image seen, over the whole run."""
-    if run.started_at is None or run.finished_at is None:
-        return None
+    """Seconds for each training image seen, while at least one of its networks was being made: a run that waited for
+    its turn behind others was not slow."""
     try:
         spec = run.run_spec
     except ValueError:
         return None
     done = _counted(spec, run.dataset)
-    seconds = (run.finished_at - run.started_at).total_seconds()
+    lives = run.networks.filter(started_at__isnull=False, measured_at__isnull=False)
+    seconds = _covered(lives.order_by("started_at").values_list("started_at", "measured_at"))
     seen = done.epochs * done.images
     return seconds / seen if seen and seconds > 0 else None
+
+
+def _covered(spans: Iterable[tuple[datetime, datetime]]) -> float:
+    """Seconds that lie in any of the spans, which come in the order of their beginnings."""
+    total, reached = 0.0, None
+    for begin, end in spans:
+        begin = begin if reached is None else max(begin, reached)
+        if end > begin:
+            total += (end - begin).total_seconds()
+            reached = end
+    return total

@@ -64,5 +64,5 @@ export function axis(c, more) {
 export const percentTicks = (value, _index, ticks) => {
   if (value > 1.0001) return "";
   const step = ticks.length > 1 ? Math.abs(ticks[1].value - ticks[0].value) : 1;
-  return `${(value * 100).toFixed(step < 0.00999 ? 1 : 0)} %`;
+  return `${(value * 100).toFixed(step < 0.00099 ? 2 : step < 0.00999 ? 1 : 0)} %`;
 };
