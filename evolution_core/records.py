@@ -42,10 +42,10 @@ class NetworkRecord:
     Accuracies are fractions of the task's metric (`metric` names it: accuracy, or map50 for detection, which also
     names the keys in JSON). `parameters` counts every learnable number, `living_synapses` those that are not masked
     away (the same unless the encoding masks synapses). `macs` counts one multiply-add as one, for one image; `bytes`
-    is the size of the network's tensors as saved; latencies are milliseconds for one image on one thread, network
-    and ancestor measured alternately in the same run. The `whole` latencies, of tasks that have them, include what
-    follows the network on a device (a detector's decoding and suppression), on a validation image. `clusters` maps
-    each layer to its count. `file` is relative to the run's directory.
+    is the size of the network's tensors as saved; latencies are milliseconds that one thread works for one image,
+    network and ancestor measured alternately in the same run. The `whole` latencies, of tasks that have them, include
+    what follows the network on a device (a detector's decoding and suppression), on a validation image. `clusters`
+    maps each layer to its count. `file` is relative to the run's directory.
     """
 
     id: str

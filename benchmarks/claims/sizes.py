@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ def cut_only(
     proof = prove(parent, child, clusters, alive, torch.zeros(1, *shape), samples=1, seed=spec.seed)
     tell(f"{count_parameters(child):,} of {count_parameters(parent):,} parameters; proof {proof.ok}")
     files = {"child": export_onnx(child, shape), "parent": export_onnx(parent, shape)}
-    times = latency_ms(files, rounds=ROUNDS, seconds=SECONDS, clock=time.thread_time)
+    times = latency_ms(files, rounds=ROUNDS, seconds=SECONDS)
     tell(f"{times['parent']:.1f} -> {times['child']:.1f} ms")
     ancestor = _record("ancestor", parent, shape, clusters.counts(), times["parent"], times["parent"])
     own = _record("1-1", child, shape, clusters.counts(alive), times["child"], times["parent"])

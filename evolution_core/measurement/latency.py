@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from evolution_core.spec import NetworkError
+
+# Some systems count a thread's work in steps of many milliseconds.
+clock = time.thread_time if time.get_clock_info("thread_time").resolution <= 1e-5 else time.perf_counter
 
 
 def session(network: bytes | Path | str) -> Any:
@@ -35,7 +38,6 @@ def latency_ms(
     seconds: float = 3.0,
     warm_up: float = 0.15,
     image: np.ndarray | None = None,
-    clock: Callable[[], float] | None = None,
 ) -> dict[str, float]:
     """Median milliseconds for one image, by name. `networks` are ONNX files or their bytes.
 
@@ -43,13 +45,12 @@ def latency_ms(
     change in the machine's pace meets all of them alike. A network's figure is the median over `rounds`
     bursts (of a burst's mean time); rounds end early, but not before five, after `seconds` in all.
     The input is `image` (float32 [1, C, H, W]) or zeros: only what follows a network, such as the suppression of
-    boxes, takes longer on one image than on another. `clock` gives seconds, those on the wall by default:
-    `time.thread_time` counts the work alone, which one thread does, and so is fair on a machine that others use.
+    boxes, takes longer on one image than on another. Time is what this thread, which does all of the work, has
+    worked: on a machine that also trains, time on the wall would say how busy that is.
     Raises NetworkError when a file cannot be run.
     """
-    clock = clock or time.perf_counter
     runs = {name: _runner(network, image) for name, network in networks.items()}
-    burst = {name: max(1, min(200, round(2e-3 / _warm(run, warm_up, clock)))) for name, run in runs.items()}
+    burst = {name: max(1, min(200, round(2e-3 / _warm(run, warm_up)))) for name, run in runs.items()}
     times: dict[str, list[float]] = {name: [] for name in runs}
     started = clock()
     for turn in range(rounds):
@@ -72,7 +73,7 @@ def _runner(network: bytes | Path | str, image: np.ndarray | None) -> Any:
     return lambda: prepared.run(None, feed)
 
 
-def _warm(run: Any, seconds: float, clock: Callable[[], float]) -> float:
+def _warm(run: Any, seconds: float) -> float:
     """Run for a while; the fastest single time in seconds."""
     started = clock()
     best = float("inf")
