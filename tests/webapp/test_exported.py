@@ -104,13 +104,18 @@ def test_the_card_tells_it_beside_pytorchs_and_the_ancestors(client_of: Any, vic
     card = client_of(vic).get(f"{address}/card").content.decode()
     assert "| Accuracy on validation, ONNX file | 91.51 % | 92.00 % |" in card
     assert "| Accuracy on unseen images, ONNX file | 91.51 % |  |" in card
-    assert "in ONNX Runtime on 480 of 480 validation images. Outputs, up to 21.3, differ by at most 3.8" in card
+    assert "The ONNX file was measured in ONNX Runtime on 480 of 480 validation images. Outputs, up to 21.3," in card
     assert "on 100 of 480 test images. PyTorch’s figure on the same images: 90.00 %." in card
 
 
 def test_a_card_without_it_says_nothing_of_it(client_of: Any, vic: Any, finished: Run) -> None:
     card = client_of(vic).get(f"/runs/{finished.pk}/networks/5-2/card").content.decode()
     assert "ONNX file" not in card
+    assert "| Memory of activations, one image |" in card
+    assert "## Limits" in card
+    assert "it was never tested" not in card
+    untested = client_of(vic).get(f"/runs/{finished.pk}/networks/4-1/card").content.decode()
+    assert "it was never tested" in untested
 
 
 def test_both_files_of_a_detector_are_told(client_of: Any, ada: Any, team: Any) -> None:

@@ -18,6 +18,10 @@ from webapp.runs.templatetags.figures import count, milliseconds, percent, point
 from webapp.runs.words import described
 
 PAID = 5  # classes named in the card
+FIGURES = (
+    *("validation_accuracy", "test_accuracy", "parameters", "macs", "bytes"),
+    *("peak_activation_bytes", "latency_ms"),
+)
 
 
 def card(network: Network) -> dict[str, Any]:
@@ -47,7 +51,7 @@ def card(network: Network) -> dict[str, Any]:
         "metric": metric_title(run),
         "figures": {
             name: {"own": getattr(own, name), "ancestor": getattr(ancestor, name) if ancestor else None}
-            for name in ("validation_accuracy", "test_accuracy", "parameters", "macs", "bytes", "latency_ms")
+            for name in FIGURES
         },
         "onnx": {"own": figures_of(network), "ancestor": figures_of(elder)},
         "ancestor_latency_ms": own.ancestor_latency_ms,  # measured in turns with this one's
@@ -103,6 +107,7 @@ def _parts(network: Network, found: dict[str, Any]) -> Iterable[str]:
     yield "## Data\n\n" + _data(found)
     yield "## How it was made\n\n" + _making(found)
     yield _paid(found)
+    yield "## Limits\n\n" + _limits(found)
     yield "## Layers\n\n" + _table(
         ("layer", "clusters", "in the ancestor"),
         [(layer, str(row["own"]), str(row["ancestor"] or "")) for layer, row in found["layers"].items()],
@@ -140,6 +145,7 @@ def _figures(found: dict[str, Any]) -> str:
         "parameters": ("Parameters", lambda v: f"{v:,}"),
         "macs": ("Multiply-adds for one image", lambda v: f"{v:,}"),
         "bytes": ("Size of the tensors", size),
+        "peak_activation_bytes": ("Memory of activations, one image", size),
         "latency_ms": ("Latency (one image, one thread, ONNX Runtime, where it was trained)", milliseconds),
     }
     rows = []
@@ -169,7 +175,10 @@ def _how_measured(figures: dict[str, dict[str, Any]]) -> Iterable[str]:
     for part, row in figures.items():
         few = row["images"] < row["of"]
         also = f" PyTorch’s figure on the same images: {percent(row['torch'], 2)}." if few else ""
-        yield f"ONNX files: in ONNX Runtime on {row['images']:,} of {row['of']:,} {part} images.{also} {agreement(row)}"
+        yield (
+            f"The ONNX file was measured in ONNX Runtime on {row['images']:,} of {row['of']:,} {part} images.{also} "
+            f"{agreement(row)}"
+        )
 
 
 def _data(found: dict[str, Any]) -> str:
@@ -204,6 +213,16 @@ def _paid(found: dict[str, Any]) -> str:
         return ""
     rows = [(_plain(row["name"]), percent(row["own"], 2), percent(row["ancestor"], 2)) for row in paid[:PAID]]
     return "## Classes that paid most\n\n" + _table(("class", "this network", "its ancestor"), rows)
+
+
+def _limits(found: dict[str, Any]) -> str:
+    """What the figures do not say."""
+    lines = [f"- They are of pictures held back from {_plain(found['data']['name'])}; on others they may differ."]
+    if found["figures"]["test_accuracy"]["own"] is None:
+        lines.append("- It has been chosen and compared by validation images, which flatters; it was never tested.")
+    if found["figures"]["latency_ms"]["own"] is not None:
+        lines.append("- Latency is of the machine that trained it; measure it on your device.")
+    return "\n".join(lines)
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
