@@ -93,7 +93,10 @@ export class Explorer {
   say() {
     const place = this.root.querySelector("[data-selected]");
     if (!place) return;
+    const top = () => this.lineage.over.getBoundingClientRect().top;
+    const before = this.dragging && place.hidden === Boolean(this.selected) ? top() : null;
     place.hidden = !this.selected;
+    if (before != null) scrollBy({ top: top() - before, behavior: "instant" }); // the charts stay under the pointer
     for (const field of this.root.querySelectorAll("input[data-range]")) {
       const [key, end] = field.name.split(".");
       if (field !== document.activeElement) field.value = this.view.ranges[key]?.[end === "to" ? 1 : 0] ?? "";

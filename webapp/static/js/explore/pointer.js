@@ -13,6 +13,12 @@ export function listen(plot) {
   };
   const mode = (event) => (event.shiftKey ? "move" : plot.explorer.mode);
 
+  // Else the browser may begin to drag whatever link has come to lie where the mouse went down.
+  over.addEventListener("mousedown", (event) => {
+    event.preventDefault();
+    over.focus({ preventScroll: true });
+  });
+
   over.addEventListener("pointerdown", (event) => {
     if (event.button || !plot.px) return;
     active.set(event.pointerId, at(event));
