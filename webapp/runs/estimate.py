@@ -131,10 +131,12 @@ def _seconds_per_image(run: Run) -> float | None:
     return seconds / seen if seen and seconds > 0 else None
 
 
-def _covered(spans: Iterable[tuple[datetime, datetime]]) -> float:
+def _covered(spans: Iterable[tuple[datetime | None, datetime | None]]) -> float:
     """Seconds that lie in any of the spans, which come in the order of their beginnings."""
     total, reached = 0.0, None
     for begin, end in spans:
+        if begin is None or end is None:
+            continue
         begin = begin if reached is None else max(begin, reached)
         if end > begin:
             total += (end - begin).total_seconds()
