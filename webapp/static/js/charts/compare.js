@@ -17,7 +17,7 @@ function letters(marks, c) {
     afterDatasetsDraw(chart) {
       const { ctx, chartArea: area, scales } = chart;
       const taken = [];
-      for (const mark of marks()) {
+      for (const mark of [...marks()].sort((a, b) => b.y - a.y)) { // from above: a letter that has to give way goes down
         const x = Math.min(scales.x.getPixelForValue(mark.x) + 10, area.right + 12);
         let y = Math.max(area.top + 6, scales.y.getPixelForValue(mark.y));
         while (taken.some((place) => Math.abs(place.x - x) < 12 && Math.abs(place.y - y) < FONT)) y += FONT;
@@ -49,8 +49,12 @@ const point = (number, colour, c, radius) => ({
   pointHoverBorderColor: colour,
   pointBorderWidth: 1.5,
 });
-// Nothing is better than all of it: figures near 100 % get no room above it.
-const upTo = (points) => (Math.max(...points.map((one) => one.y)) > 0.93 ? { max: 1 } : {});
+// Nothing is better than all of it: where the axis would reach beyond 100 %, it ends there.
+function upTo(points) {
+  const figures = points.map((one) => one.y);
+  const [least, most] = [Math.min(...figures), Math.max(...figures)];
+  return most + 0.3 * (most - least) > 1 ? { max: 1 } : {};
+}
 
 // Of a logarithmic axis' ticks the roundest ones, evenly apart, and no more than there is room for.
 function roundTicks(ticks, most) {
