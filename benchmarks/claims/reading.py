@@ -35,10 +35,14 @@ class Measured:
     def runs(self, arm: str) -> dict[int, dict[str, Any]]:
         return self.by_arm.get(arm, {})
 
+    def told(self, arm: str, key: str) -> dict[int, Any]:
+        """seed -> what is told of the arm's final network under `key`."""
+        found = {seed: run["chosen"].get(key) for seed, run in self.runs(arm).items()}
+        return {seed: value for seed, value in found.items() if value is not None}
+
     def chosen(self, arm: str, key: str, scale: float = 1.0) -> dict[int, float]:
         """seed -> a figure of the arm's final network."""
-        found = {seed: run["chosen"].get(key) for seed, run in self.runs(arm).items()}
-        return {seed: scale * value for seed, value in found.items() if value is not None}
+        return {seed: scale * value for seed, value in self.told(arm, key).items()}
 
     def test(self, arm: str) -> dict[int, float]:
         """seed -> test accuracy in percent."""

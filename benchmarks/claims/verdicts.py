@@ -33,7 +33,9 @@ class Verdict:
 def verdicts(found: Found) -> Iterator[Verdict]:
     """One for each row that can be told from the claims' results, in the order of the page."""
     yield _smaller(found["lenet-mnist"], "LeNet-5, MNIST: parameters, at most 1 point below dense", (100, 200))
-    yield _smaller(found["lenet-fashion"], "LeNet-5, Fashion-MNIST: the same", (15, 30))
+    yield _smaller(
+        found["lenet-fashion"], "LeNet-5, Fashion-MNIST: the same, the ancestor being their teacher", (15, 30)
+    )
     yield _smaller(found["alexnet-cifar"], "AlexNet-small, CIFAR-10 (JPEG): at most 1 point below its ancestor, which "
                    "has 82 % or more", (20, 40), ancestor=82.0)  # fmt: skip
     yield _smaller(found["resnet20-cifar"], "ResNet-20, the same data: multiply-adds, no loss", (2.6, 4), drop=0.0,

@@ -235,7 +235,7 @@ PRECISIONS: dict[str, Part] = index(
         Part(
             "float32",
             "float32",
-            "Every product in 32 bits. The same on every machine, and right for small networks.",
+            "Everything in 32 bits. Fast on every processor, and right for small networks.",
             "https://doi.org/10.1109/IEEESTD.2019.8766229",
             "published",
             default=True,
@@ -243,8 +243,8 @@ PRECISIONS: dict[str, Part] = index(
         Part(
             "bfloat16",
             "bfloat16, mixed",
-            "Products in 16 bits, sums and weights in 32. Nearly twice as fast for large networks on graphics cards "
-            "and on processors with AVX512-BF16 or AMX, and many times slower on others.",
+            "Layers compute in 16 bits; weights, gradients and losses stay in 32. Made for graphics cards and for "
+            "processors with AVX512-BF16 or AMX, where large networks train faster; many times slower on others.",
             "https://arxiv.org/abs/1905.12322",
             "published",
         ),

@@ -1,4 +1,4 @@
-"""The settings behind each headline of docs/results.md: `benchmarks/claims` measures them, the run form offers them."""
+"""The settings of claims in docs/results.md: `benchmarks/claims` measures them, the run form offers the measured."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from .run import RunSpec
 
 @dataclass(frozen=True)
 class Headline:
-    """`name` is the claim's, `label` what is shrunk and how far, `data` the data set that it was measured on, with its
-    `task`; `settings` are over a spec's defaults."""
+    """`name` is the claim's, `label` what is shrunk and how far, `data` the data set that it is measured on, with its
+    `task`; `settings` are over a spec's defaults, `seeds` how many have been measured (a test counts the files)."""
 
     name: str
     label: str
     data: str
     settings: Mapping[str, Any]
+    seeds: int = 0
     task: str = "classification"
 
     @property
@@ -87,10 +88,10 @@ _YOLO: dict[str, Any] = {
 HEADLINES: dict[str, Headline] = {
     headline.name: headline
     for headline in (
-        Headline("lenet-mnist", "LeNet-5, 100 times smaller", "MNIST", {**_LENET, "environment": "100x"}),
-        Headline("lenet-fashion", "LeNet-5, 15 times smaller", "Fashion-MNIST", _FASHION),
-        Headline("alexnet-cifar", "AlexNet, 20 times smaller", "CIFAR-10", {**_ALEXNET, "environment": "20x"}),
+        Headline("lenet-mnist", "LeNet-5, 100 times smaller", "MNIST", {**_LENET, "environment": "100x"}, 5),
+        Headline("lenet-fashion", "LeNet-5, 15 times smaller", "Fashion-MNIST", _FASHION, 5),
+        Headline("alexnet-cifar", "AlexNet, 20 times smaller", "CIFAR-10", {**_ALEXNET, "environment": "20x"}, 1),
         Headline("resnet20-cifar", "ResNet-20, 2.6 times fewer MACs", "CIFAR-10", {**_RESNET, "environment": "2.6x"}),
-        Headline("yolo-bccd", "YOLOv2, 33 times smaller", "BCCD", {**_YOLO, "environment": "33x"}, "detection"),
+        Headline("yolo-bccd", "YOLOv2, 33 times smaller", "BCCD", {**_YOLO, "environment": "33x"}, task="detection"),
     )
 }

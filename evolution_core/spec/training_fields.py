@@ -134,7 +134,7 @@ class TrainingFields:
         "float32",
         "choice",
         "Precision",
-        "The numbers that training multiplies; weights are kept in float32.",
+        "The numbers that layers compute in while they are trained; weights are kept in float32.",
         "training",
         choices=lambda: catalogue.PRECISIONS,
     )

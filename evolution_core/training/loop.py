@@ -128,7 +128,9 @@ class _Training:
         self.sizes = SizeSchedule(
             self.model, self.data.shape, self.spec, self.steps, self.teacher, phase=self.phase, seed=self.seed
         )
-        self.notices += self.sizes.notices + precision.notices(self.spec, self.device)
+        self.notices += self.sizes.notices
+        if self.phase == "ancestor":  # once in a run
+            self.notices += precision.notices(self.spec, self.device)
         self.mark_every = max(1, math.ceil(self.steps / self.batches.per_epoch / MARKS)) * self.batches.per_epoch
         named = dict(self.model.named_parameters())
         self.masked = [(named[name], mask.to(self.device)) for name, mask in (self.masks or {}).items()]

@@ -1,7 +1,8 @@
 """In which numbers training multiplies.
 
-Weights, their gradients, the optimizer's state and every loss stay float32: in bfloat16 are the products of
-convolutions and matrices alone, Muon's too, whose range is that of float32, so that losses need no scaling.
+Weights, their gradients, the optimizer's state and every loss stay float32. In bfloat16 are layers' products and
+activations, as torch.autocast has it, and Muon's products; its range is that of float32, so that losses need no
+scaling.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ EFFECTS: dict[str, str] = {
     "validation_share": "More compares networks more surely, and leaves fewer images to learn from.",
     "progressive_size": "Half the size costs a quarter.",
     "distillation": "A half gave half a point more at a fifteenth of the size; costs the ancestor's pass at each step.",
-    "precision": "The dry run measures which is faster here.",
+    "precision": "Try both in a dry run, which measures the pace here.",
     "threshold": "Higher ignores the many weak synapses of a cluster.",
     "sharpness": "Higher: the strong live for sure; lower: more is left to chance.",
     "synapse_share": "Lower leaves sparser networks, of the same shape and speed.",

@@ -44,7 +44,7 @@ def start_of(request: HttpRequest) -> Start:
         if template.pk == key:
             return Start(spec, dataset, template=key)
     headline = HEADLINES.get(request.GET.get("headline", ""))
-    if headline is not None and (dataset is None or dataset.task == headline.task):
+    if headline is not None and headline.seeds and (dataset is None or dataset.task == headline.task):
         return Start(headline.spec, dataset, headline=headline.name)
     preset = PRESETS.get(request.GET.get("preset", "")) or PRESETS["balanced"]
     spec = preset.spec_for(dataset.task if dataset else "classification")
@@ -95,7 +95,7 @@ def _fillings(name: str, task: str = "classification", dataset: Dataset | None =
 
 
 def _headlines(start: Start) -> list[dict[str, Any]]:
-    """The measured headlines: with their base network, and not suited to other data, for they are to be got again."""
+    """What docs/results.md has measured, as it was: with the base network, and not suited to other data."""
     return [
         {
             "headline": headline,
@@ -104,6 +104,7 @@ def _headlines(start: Start) -> list[dict[str, Any]]:
             "fits": start.dataset is None or start.dataset.task == headline.task,
         }
         for headline in HEADLINES.values()
+        if headline.seeds
     ]
 
 
