@@ -21,10 +21,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  #
 @dataclass(frozen=True)
 class Table:
     """`columns` name a row's values, each by a name of its own; values are texts, numbers, moments, lists of texts, or
-    None where unknown. Fractions, counts, bytes and milliseconds are as they were measured."""
+    None where unknown. Fractions, counts, bytes and milliseconds are as they were measured. Raises ValueError for two
+    columns of one name: a JSON file would lose one of them."""
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Any]]
+
+    def __post_init__(self) -> None:
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError(f"Two columns of a table have one name: {', '.join(self.columns)}")
 
     @classmethod
     def of(cls, columns: Sequence[str], records: Iterable[Mapping[str, Any]]) -> Table:

@@ -66,6 +66,11 @@ def test_values_are_plain_in_both_forms() -> None:
         kept(table, "xls", "x")
 
 
+def test_two_columns_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="one name"):
+        Table(("truth", "truth"), [])
+
+
 def test_a_table_without_rows_has_its_head(client_of: Any, vic: Any, run: Run) -> None:
     for name in of_runs.TABLES:
         assert len(lines(client_of(vic).get(f"/runs/{run.pk}/tables/{name}.csv"))) == 1, name
@@ -145,8 +150,9 @@ def test_a_networks_tables(client_of: Any, vic: Any, finished: Run) -> None:
     client, tables = client_of(vic), f"/runs/{finished.pk}/networks/5-2/tables"
     assert lines(client.get(f"{tables}/classes.csv"))[1][:4] == ["open", "2", "0.5", "1.0"]
     head, *rows = lines(client.get(f"{tables}/confusion.csv"))
-    assert head == ["truth", "open", "closed", "point"]
-    assert rows == [["open", "1", "0", "1"], ["closed", "1", "1", "0"], ["point", "0", "1", "1"]]
+    assert head == ["truth", "said", "count"]
+    assert rows[:3] == [["open", "open", "1"], ["open", "point", "1"], ["closed", "open", "1"]]
+    assert len(rows) == 6
     everything = client.get(f"{tables}/disagreements.json").json()
     lost = client.get(f"{tables}/disagreements.json", {"only": "lost"}).json()
     assert {row["kind"] for row in everything} > {row["kind"] for row in lost} == {"lost"}
@@ -163,6 +169,21 @@ def test_a_networks_tables(client_of: Any, vic: Any, finished: Run) -> None:
     assert figures["Parameters"]["ratio"] == pytest.approx(43.1, abs=0.1)
     assert figures["Accuracy on validation"]["points"] == pytest.approx(-0.55, abs=0.1)
     assert client.get(f"/runs/{finished.pk}/networks/2-1/tables/confusion.csv").status_code == 404  # nobody has looked
+
+
+def test_confusions_hold_any_class_and_any_answer(client_of: Any, vic: Any, finished: Run) -> None:
+    """A class may be called as a column is, and a network may have more outputs than there are classes."""
+    answers.write_questions(finished, classes=["truth", "said", "count"])
+    answers.write_answers(Network.objects.get(run=finished, name="5-2"), ([0, 2, 1, 0, 9, 2], [900] * 6))
+    rows = client_of(vic).get(f"/runs/{finished.pk}/networks/5-2/tables/confusion.json").json()
+    assert [tuple(row.values()) for row in rows] == [
+        ("truth", "truth", 1),
+        ("truth", "count", 1),
+        ("said", "truth", 1),
+        ("said", "said", 1),
+        ("count", "count", 1),
+        ("count", "9", 1),
+    ]
 
 
 def test_what_the_page_cuts_short_is_whole_in_the_file(

@@ -57,7 +57,6 @@ def classes_context(
         "has_ancestor": before is not None,
         "rows": change_rows(questions, own, before),
         "matrix": matrix(questions, own) if len(questions.classes) <= MATRIX else None,
-        "few": len(questions.classes) <= CLASSES,
         "mixed": mixed(questions, own, before),
         "disagreements": disagreements(questions, own, before, urls, Choice.read(query)),
     }
