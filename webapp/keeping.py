@@ -6,7 +6,7 @@ page's `_keep.html` leads to them; how they are written, and what no spreadsheet
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,8 @@ from typing import Any
 from django.http import Http404, HttpResponse, JsonResponse
 
 KINDS = ("csv", "json")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what formulas begin with
+# Where a formula could begin: at a text's start, and behind whatever some spreadsheet takes for a cell's end.
+_FORMULA = re.compile(r"\A(?=[=+\-@＝＋－＠\t\r\n])|(?<=[;,\t\r\n])(?=[=+\-@＝＋－＠])")
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ def kept(table: Table, kind: str, name: str) -> HttpResponse:
         rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
         response = JsonResponse(rows, safe=False, json_dumps_params={"indent": 1, "ensure_ascii": False})
     elif kind == "csv":
-        response = HttpResponse(content_type="text/csv; charset=utf-8")
-        writer = csv.writer(response)
-        writer.writerow([inert(column) for column in table.columns])
-        writer.writerows([_cell(value) for value in row] for row in table.rows)
+        lines = [table.columns, *table.rows]
+        # By its byte order mark spreadsheets know a file for UTF-8.
+        content = "\ufeff" + "".join(",".join(map(_cell, line)) + "\r\n" for line in lines)
+        response = HttpResponse(content, content_type="text/csv; charset=utf-8")
     else:
         raise Http404("There is CSV and JSON.")
     response["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
@@ -65,14 +66,17 @@ class Addresses:
 
 
 def inert(text: str) -> str:
-    """A text that no spreadsheet will take for a formula: names are other people's."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """A text that no spreadsheet will take for a formula, wherever it ends its cells: names are other people's."""
+    return _FORMULA.sub("'", text)
 
 
-def _cell(value: Any) -> Any:
-    """Lists are joined by spaces; what is unknown is empty."""
+def _cell(value: Any) -> str:
+    """A cell as CSV has it. Lists are joined by spaces. Texts are quoted, or spreadsheets that separate by semicolons
+    split them; numbers are not, nor what is unknown, which is empty: `csv` can do that from Python 3.12 on."""
     if isinstance(value, (list, tuple)):
         value = " ".join(map(str, value))
     elif isinstance(value, datetime):
         value = value.isoformat(timespec="seconds")
-    return inert(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return '"' + inert(value).replace('"', '""') + '"'
+    return "" if value is None else str(value)

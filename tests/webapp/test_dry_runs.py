@@ -144,8 +144,8 @@ def test_its_tables_can_be_kept(client_of: Any, eve: Any, vic: Any, dry: DryRun)
     networks = client.get(f"{page}tables/networks.json").json()
     assert [row["name"] for row in networks] == ["ancestor", "1-1", "2-1", "3-1"]
     assert networks[-1]["smaller"] == pytest.approx(100)
-    lines = client.get(f"{page}tables/layers.csv").content.decode().splitlines()
-    assert lines == ["name,ancestor,first,last", "conv1,20,12,3", "fc1,10,10,10"]
+    lines = client.get(f"{page}tables/layers.csv").content.decode("utf-8-sig").splitlines()
+    assert lines == ['"name","ancestor","first","last"', '"conv1",20,12,3', '"fc1",10,10,10']
     assert client.get(f"{page}tables/pace.csv").status_code == 404
     assert client_of(vic).get(f"{page}tables/layers.csv").status_code == 403
 

@@ -139,7 +139,7 @@ def test_the_selection_can_be_kept_as_csv_and_json(client_of: Any, ada: Any, fin
     query = {"generation": "4..5", "sort": "parameters"}
     response = client.get(f"/runs/{finished.pk}/tables/networks.csv", query)
     assert response["Content-Disposition"] == f'attachment; filename="networks-{finished.pk}.csv"'
-    rows = list(csv.DictReader(io.StringIO(response.content.decode())))
+    rows = list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"))))
     plain = client.get(f"/runs/{finished.pk}/tables/networks.json", query).json()
     assert [row["name"] for row in rows] == [row["name"] for row in plain]
     assert len(rows) == 6

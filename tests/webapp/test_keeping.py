@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 def lines(response: Any) -> list[list[str]]:
     assert response.status_code == 200
     assert response["Content-Type"].startswith("text/csv")
-    return list(csv.reader(io.StringIO(response.content.decode())))
+    return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
 
 
 @pytest.fixture
@@ -50,6 +50,22 @@ def test_no_cell_is_a_formula(start: str) -> None:
     head, row = lines(kept(Table(("name", text), [(text, -0.8), ([text, "b"], None)][:1]), "csv", "x"))
     assert head == ["name", f"'{text}"]
     assert row == [f"'{text}", "-0.8"]  # a number stays a number
+
+
+@pytest.mark.parametrize("separator", [";", ",", "\t", "\r", "\n"])
+def test_no_cell_hides_a_formula_behind_another_separator(separator: str) -> None:
+    """Where spreadsheets split by semicolons, a quoted text stays whole; where they split regardless, it is inert."""
+    text = f"a{separator}=HYPERLINK(0)"
+    content = kept(Table((text, "number"), [(text, -1.5), (None, 2)]), "csv", "x").content.decode()
+    safe = f"a{separator}'=HYPERLINK(0)"
+    assert content == f'\ufeff"{safe}","number"\r\n"{safe}",-1.5\r\n,2\r\n'
+
+
+def test_a_name_in_any_script_begins_with_its_mark() -> None:
+    response = kept(Table(("name",), [('日本; "Größe"-2',)]), "csv", "x")
+    assert response.content.startswith(b"\xef\xbb\xbf")
+    assert lines(response) == [["name"], ['日本; "Größe"-2']]
+    assert not kept(Table(("name",), []), "json", "x").content.startswith(b"\xef\xbb\xbf")
 
 
 def test_values_are_plain_in_both_forms() -> None:

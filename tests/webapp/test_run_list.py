@@ -90,7 +90,7 @@ def test_a_sweeps_runs_stand_for_themselves_where_figures_order_them(client_of: 
     client = client_of(vic)
     assert len(names(client.get("/runs/"))) == len(names(client.get("/runs/?sort=name"))) == 1
     assert names(client.get("/runs/?sort=-smaller")) == ["seed 1", "seed 2", "seed 0"]
-    kept = list(csv.DictReader(io.StringIO(client.get("/runs/list.csv").content.decode())))
+    kept = list(csv.DictReader(io.StringIO(client.get("/runs/list.csv").content.decode("utf-8-sig"))))
     assert [(row["name"], row["sweep"]) for row in kept] == [(f"seed {seed}", "Trials") for seed in (2, 1, 0)]
 
 

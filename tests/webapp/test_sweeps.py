@@ -270,7 +270,7 @@ def test_the_table_can_be_taken_away(client_of: Any, vic: Any, group: RunGroup) 
     Run.objects.filter(pk=run.pk).update(name="=cmd|' /C calc'!A0")
     response = client_of(vic).get(f"/runs/groups/{group.pk}/tables/runs.csv")
     assert response["Content-Type"].startswith("text/csv")
-    head, first, *others = csv.reader(io.StringIO(response.content.decode()))
+    head, first, *others = csv.reader(io.StringIO(response.content.decode("utf-8-sig")))
     assert head[:5] == ["run", "name", "state", "environment", "seed"]
     assert first[1].startswith("'=")
     assert first[2:6] == ["finished", "0.5", "1", "8.0"]
