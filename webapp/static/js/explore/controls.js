@@ -46,7 +46,7 @@ export function connect(explorer) {
     } else if (form.matches("[data-search]")) {
       event.preventDefault();
       find(explorer, form.elements.q.value.trim());
-    } else if (form.matches("[data-save-view]")) form.elements.query.value = location.search;
+    } else if (form.matches("[data-sends-view]")) form.elements.query.value = location.search;
     else if (form.matches("[data-tries]")) keepView(form);
   });
 
