@@ -110,15 +110,31 @@ def test_a_failure_gives_its_reason_and_what_to_do(
     assert "data-ended" in page
 
 
-@pytest.mark.parametrize(("reached", "doubted"), [(0.93, False), (0.67, True)])
+@pytest.mark.parametrize(
+    ("chance", "reached", "doubted"),
+    [
+        (0.67, 0.93, False),
+        (0.67, 0.67, True),
+        (0.67, 0.676, True),
+        (0.97, 0.989, False),  # nearly all images are of one class: what is left to be reached is what counts
+        (0.98, 1.0, False),
+        (0.98, 0.9803, True),
+        (1.0, 1.0, True),
+        (0.5, 0.67, False),  # equal shares were taken of classes of unequal size
+        (None, 0.5, False),
+    ],
+)
 def test_an_ancestor_that_only_guesses_is_doubted(
-    client_of: Any, vic: Any, finished: Run, reached: float, doubted: bool
+    client_of: Any, vic: Any, finished: Run, chance: float | None, reached: float, doubted: bool
 ) -> None:
-    """40 images of one class and 20 of the other: two thirds are right by always answering the first."""
+    """By what the engine found guessing to reach on the images that it took; the upload's 40 and 20 say less."""
     assert [row["train"] for row in finished.dataset.report["classes"]] == [40, 20]
-    finished.networks.filter(name="ancestor").update(validation_accuracy=reached)
+    ancestor = finished.networks.get(name="ancestor")
+    ancestor.validation_accuracy, ancestor.record["chance"] = reached, chance
+    ancestor.save()
     page = client_of(vic).get(reverse("runs:detail", args=[finished.pk])).content.decode()
-    assert ("no more often than guessing would be (67.0 %)" in page) is doubted
+    assert (f"The ancestor hardly beats guessing ({100 * reached:.1f} %)" in page) is doubted
+    assert ("has learnt nothing" in page) is doubted
 
 
 def test_a_run_that_stopped_early_says_so(finished: Run) -> None:

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any
 
-from webapp.fields import key_of
 from webapp.networks.models import Network
 
 from .addresses import RunUrls
 from .measures import COSTS, MEASURES
 from .models import Run, RunEvent
 from .pareto import progress
-from .snapshot import ANCESTOR, Lineage, Snapshot, metric_label
+from .snapshot import Lineage, Snapshot, metric_label
 
 PLACE = "NAME"  # in `network_url`, where a network's name goes
 WHOLE = ("count", "size")  # kinds of measures that are whole numbers
@@ -91,7 +90,7 @@ def fronts(
 ) -> tuple[dict[str, list[int]], dict[str, list[float]]]:
     """For each cost: measured networks that no other beats on it and on accuracy, cheapest first, as their places in
     `lineage.networks`; and the hypervolume after each generation."""
-    chance = _chance(run)
+    chance = float(lineage.chance or 0.0)
     generations: list[list[tuple[Snapshot, float, int]]] = [[] for _ in range(max(lineage.generations, default=-1) + 1)]
     for place, network in enumerate(lineage.networks):
         if network.is_measured and network.validation_accuracy is not None:
@@ -104,12 +103,6 @@ def fronts(
         best[cost], found = progress(places, (dense, chance) if dense else None)
         volumes[cost] = [round(volume, 6) for volume in found]
     return best, volumes
-
-
-def _chance(run: Run) -> float:
-    """What guessing reaches, as the engine measured it."""
-    found = Network.objects.filter(run=run, name=ANCESTOR).values_list(key_of("record", "chance"), flat=True).first()
-    return float(found or 0.0)
 
 
 def _generations(lineage: Lineage) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
+from webapp.fields import key_of
 from webapp.networks.models import Network
 from webapp.runs.choice import WITHIN, Choice, Rule, own_rule, rule_of
 from webapp.runs.models import Run
@@ -203,6 +204,14 @@ class Lineage:
     @cached_property
     def ancestor(self) -> Snapshot | None:
         return next((network for network in self.networks if network.is_ancestor), None)
+
+    @cached_property
+    def chance(self) -> float | None:
+        """What guessing reaches on the images that the run takes, as the engine found it when it measured the
+        ancestor; None until then. One query, where it is asked for."""
+        if self.ancestor is None:
+            return None
+        return Network.objects.filter(pk=self.ancestor.pk).values_list(key_of("record", "chance"), flat=True).first()
 
     @cached_property
     def open(self) -> list[Snapshot]:

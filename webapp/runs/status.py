@@ -19,7 +19,7 @@ from .snapshot import Lineage, Snapshot, spec_value
 from .templatetags.figures import count, duration, percent
 
 SILENT = timedelta(seconds=90)  # without a heartbeat for so long, a worker counts as lost
-HARDLY = 0.02  # an accuracy no further above guessing, or a mAP no further above nothing, is no learning
+HARDLY = 0.02  # of what guessing leaves to be reached: who has reached no more of it has learnt nothing
 WAITING_SHOWN = 6  # networks that wait, named; the others are counted
 _PRESENCE_LIFETIME = 5.0  # seconds that one look into the workers' presence serves all pages of a process
 
@@ -120,14 +120,10 @@ def _doubt(run: Run, lineage: Lineage) -> str:
     ancestor = lineage.ancestor
     if ancestor is None or ancestor.validation_accuracy is None:
         return ""
-    reached, guessed = ancestor.validation_accuracy, 0.0
-    found = "finds hardly anything"
-    if run.dataset.task != "detection":
-        images = [row.get("train", 0) for row in run.dataset.report.get("classes", ())]
-        guessed = max(images, default=0) / (sum(images) or 1)
-        found = "is right no more often than guessing would be"
-    if reached > guessed + HARDLY:
+    reached, chance = ancestor.validation_accuracy, lineage.chance
+    if chance is None or reached - chance > HARDLY * (1.0 - chance):
         return ""
+    found = "finds hardly anything" if run.dataset.task == "detection" else "hardly beats guessing"
     return (
         f"The ancestor {found} ({percent(reached)}): it has learnt nothing that its offspring could keep. "
         "Clone the run with more epochs or a smaller learning rate, or look into the data set."
