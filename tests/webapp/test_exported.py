@@ -94,6 +94,26 @@ def test_a_form_that_is_not_measured_can_be_asked_about(
     assert len(dispatched) == 1
 
 
+def test_what_failed_on_test_images_can_be_asked_for_again_beside_what_is_known(
+    client_of: Any, eve: Any, finished: Run
+) -> None:
+    """A choice asks for unseen images, too; the figures on validation images are there before."""
+    network = exported(finished, "5-2", validation=FIGURES)
+    again = f'action="/runs/{finished.pk}/networks/5-2/measure/"'
+    words = page(client_of(eve), network)
+    assert "In ONNX Runtime 91.51 %" in words
+    assert again not in words
+    Network.objects.update(onnx_figures_state=REQUESTED)
+    words = page(client_of(eve), network)
+    assert "In ONNX Runtime 91.51 %" in words
+    assert "being measured" in words
+    Network.objects.update(onnx_figures_state=FAILED, onnx_figures_message="The disk was full.")
+    words = page(client_of(eve), network)
+    assert "In ONNX Runtime 91.51 %" in words
+    assert "The disk was full." in words
+    assert again in words
+
+
 def test_the_card_tells_it_beside_pytorchs_and_the_ancestors(client_of: Any, vic: Any, finished: Run) -> None:
     exported(finished, "ancestor", validation=FIGURES | {"onnx": 0.92})
     exported(finished, "5-2", validation=FIGURES, test=FIGURES | {"images": 100, "torch": 0.9})
