@@ -79,7 +79,8 @@ def measure_exported(
     """Measure the file `content` and the `model` it was made of on at most `most` images of `split`.
 
     `data` has the pixel statistics that the model is fed with. `boxes` is a detector's other file. `check` is called
-    between the parts; what it raises ends the measuring. Raises NetworkError when ONNX Runtime cannot run a file.
+    between the parts; what it raises ends the measuring. Raises NetworkError when ONNX Runtime cannot run a file, or
+    when what comes out of it is not finite.
     """
     part = spread_over(split, most)
     file = Exported(content, model)
@@ -124,7 +125,8 @@ def _as_pixels(data: Data) -> Data:
 
 
 def _compared(file: Exported, model: nn.Module, part: Split, fed: Data, data: Data) -> tuple[float, float]:
-    """(the largest difference, the largest output) over the first images."""
+    """(the largest difference, the largest output) over the first images. Raises NetworkError when the file puts out
+    what is no number: of that, nothing could be compared."""
     from evolution_core.tasks import pixels
 
     difference = largest = 0.0
@@ -135,6 +137,8 @@ def _compared(file: Exported, model: nn.Module, part: Split, fed: Data, data: Da
             for images in part.images[:COMPARED].split(BATCH):
                 wanted = model(pixels.normalise(images, data.mean, data.std))
                 given = file(pixels.normalise(images, fed.mean, fed.std))
+                if not given.isfinite().all():
+                    raise NetworkError("in ONNX Runtime it puts out numbers that are not finite")
                 difference = max(difference, float((given - wanted).abs().max()))
                 largest = max(largest, float(wanted.abs().max()))
     finally:

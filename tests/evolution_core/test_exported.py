@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from types import SimpleNamespace
 
+import numpy as np
+import onnx
+import onnx.numpy_helper
 import pytest
 import torch
 
@@ -52,6 +55,18 @@ def test_the_file_is_measured_and_not_the_network_again(data: Data) -> None:
     found = measure_exported(export_onnx(other, genome_of(data)), lenet(1), task, data.validation, data)
     assert found.onnx == pytest.approx(task.evaluate(other, data.validation, data)["accuracy"], abs=1 / 90)
     assert found.difference > 0.01
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_agrees_with_nothing(data: Data, value: float) -> None:
+    file = onnx.load_from_string(export_onnx(lenet(1), genome_of(data)))
+    for weights in file.graph.initializer:
+        array = onnx.numpy_helper.to_array(weights)
+        if array.dtype == np.float32:
+            weights.CopyFrom(onnx.numpy_helper.from_array(np.full_like(array, value), weights.name))
+    content = file.SerializeToString()
+    with pytest.raises(NetworkError, match="not finite"):
+        measure_exported(content, lenet(1), task_for("classification"), data.validation, data)
 
 
 def test_no_more_images_than_are_allowed_and_the_same_for_both(data: Data) -> None:
