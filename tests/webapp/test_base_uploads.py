@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
+from django.db import OperationalError
 
 from tests.webapp.test_run_form import ONNX
 from tests.webapp.test_uploads import TUS, begin, whole
+from webapp.runs import bases
 from webapp.runs.models import BaseFile
 from webapp.uploads.models import Upload
 
@@ -44,6 +48,54 @@ def test_a_whole_file_is_kept_and_nothing_of_its_upload_is_left(
         again = add(editor, whole(editor, ONNX, "other.onnx"))  # the same content is kept once
     assert again.json()["id"] == base.pk
     assert not Upload.objects.exists()
+
+
+def test_a_file_survives_that_its_row_cannot_be_kept(editor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is away for a moment: gigabytes are not sent again for it, and no file is left without a row."""
+    name = whole(editor, ONNX, "net.onnx")
+    with monkeypatch.context() as broken:
+        broken.setattr(BaseFile, "save", _fail)
+        with pytest.raises(OperationalError):
+            add(editor, name)
+    assert stored_files() == []
+    assert Upload.objects.get().is_whole
+    assert add(editor, name).status_code == 200
+    assert BaseFile.objects.get().file.read() == ONNX
+
+
+def test_a_process_that_dies_before_the_row_is_kept_loses_nothing(editor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = whole(editor, ONNX, "net.onnx")
+    with monkeypatch.context() as dead:
+        dead.setattr(BaseFile, "save", _fail)
+        dead.setattr("django.core.files.storage.FileSystemStorage.delete", lambda self, name: None)
+        with pytest.raises(OperationalError):
+            add(editor, name)
+    assert len(stored_files()) == 1
+    assert add(editor, name).status_code == 200
+    assert BaseFile.objects.get().file.read() == ONNX
+    assert not Upload.objects.exists()
+
+
+def test_who_brings_the_same_at_the_same_time_gets_the_others_row(
+    editor: Any, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    first = add(editor, whole(editor, ONNX, "net.onnx")).json()["id"]
+    looks = iter([None])  # neither has seen the other's row when both looked
+    known = bases._known
+    monkeypatch.setattr(bases, "_known", lambda *which: next(looks, known(*which)))
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = add(editor, whole(editor, ONNX, "same.onnx"))
+    assert (answer.status_code, answer.json()["id"]) == (200, first)
+    assert len(stored_files()) == 1
+    assert BaseFile.objects.get().file.read() == ONNX
+
+
+def stored_files() -> list[Path]:
+    return [path for path in Path(default_storage.path("bases")).rglob("*") if path.is_file()]
+
+
+def _fail(*args: Any, **more: Any) -> None:
+    raise OperationalError("the database is away")
 
 
 def test_what_is_no_network_is_refused_and_forgotten(editor: Any) -> None:
@@ -97,7 +149,10 @@ def test_a_file_is_judged_before_it_is_sent(editor: Any, kind: str, name: str, h
 
 
 def test_nonsense_is_no_announcement(editor: Any, client_of: Any, vic: Any) -> None:
-    for nonsense in ("", "{}", "[1]", "[]", '[{"name": "a", "size": 1, "head": "%"}]'):
+    sizes = ("-1", "true", "1.5", '"9"')
+    told = [f'[{{"name": "a.onnx", "size": {size}, "head": "CAE="}}]' for size in sizes]
+    deep = "[" * 100_000
+    for nonsense in ("", "{}", "[1]", "[]", '[{"name": "a", "size": 1, "head": "%"}]', *told, deep):
         assert editor.post(CHECK, {"kind": "onnx", "announced": nonsense}).status_code == 422
     assert client_of(vic).post(CHECK, {"kind": "onnx", "announced": "[]"}).status_code == 403
 

@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import OperationalError
 from django.utils import timezone
 
 from tests.webapp.test_datasets import a_zip
 from webapp.body_limit import SMALL
-from webapp.datasets.models import Dataset
+from webapp.datasets.models import Dataset, DatasetFile
 from webapp.teams.models import Membership
 from webapp.uploads.models import LIFETIME, Upload
 from workers.sweeper import sweep
@@ -96,6 +97,26 @@ def test_a_file_comes_in_pieces_and_becomes_a_data_set(
     assert os.stat(default_storage.path(stored.file.name)).st_mode & 0o777 == 0o600
     assert not path.exists()
     assert not Upload.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_survives_that_a_data_set_cannot_be_stored(
+    editor: Any, monkeypatch: pytest.MonkeyPatch, dispatched: Any
+) -> None:
+    pk = whole(editor)
+
+    def fail(*args: Any, **more: Any) -> None:
+        raise OperationalError("the database is away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(DatasetFile, "_do_insert", fail)
+        with pytest.raises(OperationalError):
+            finish(editor, pk)
+    assert not Dataset.objects.exists()
+    assert [path for path in Path(default_storage.path("datasets")).rglob("*") if path.is_file()] == []
+    assert Upload.objects.get().is_whole
+    assert finish(editor, pk).status_code == 201
+    assert Dataset.objects.get().files.get().file.read() == CONTENT
 
 
 def test_a_piece_goes_only_where_the_last_one_ended(editor: Any) -> None:
@@ -296,14 +317,17 @@ def test_the_sweeper_forgets_what_nobody_goes_on_with(
     paths = {pk: Upload.objects.get(pk=pk).path for pk in (old.split("/")[-2], fresh.split("/")[-2])}
     stale = time.time() - (LIFETIME + timedelta(minutes=1)).total_seconds()
     orphan = next(iter(paths.values())).with_name("00000000-0000-0000-0000-000000000000.part")
+    lent = orphan.with_suffix(".lent")
     orphan.touch()
-    for path in (paths[old.split("/")[-2]], orphan):
+    lent.touch()
+    for path in (paths[old.split("/")[-2]], orphan, lent):
         os.utime(path, (stale, stale))
     with django_capture_on_commit_callbacks(execute=True):
         sweep(lambda queue: False)
     assert [str(upload.pk) for upload in Upload.objects.all()] == [fresh.split("/")[-2]]
     assert [path.exists() for path in paths.values()] == [False, True]
     assert not orphan.exists()
+    assert not lent.exists()
 
 
 def test_our_pieces_are_smaller_than_what_anybody_may_send() -> None:

@@ -136,8 +136,12 @@ class Dataset(models.Model):
 
 
 def delete_files(pk: int, names: list[str]) -> None:
-    """Deletes stored files, and the folders they leave empty where the storage has folders."""
-    for name in names:
+    """Deletes stored files, also those whose row was never written, and the folders they leave empty where the storage
+    has folders."""
+    uploaded = f"datasets/{pk}/upload"
+    with contextlib.suppress(FileNotFoundError, NotImplementedError):
+        names = [*names, *(f"{uploaded}/{name}" for name in default_storage.listdir(uploaded)[1])]
+    for name in dict.fromkeys(names):
         default_storage.delete(name)
     for folder in (f"datasets/{pk}/upload", f"datasets/{pk}/samples", f"datasets/{pk}"):
         with contextlib.suppress(OSError, NotImplementedError):

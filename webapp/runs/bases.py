@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from webapp.dispatch import dispatch
 from webapp.runs.models import BaseFile
@@ -30,24 +30,50 @@ def take(file: UploadedFile, kind: str, team: Team, user: Any = None) -> BaseFil
     """
     check(file, kind)
     digest = sha256_of(file)
+    return _known(team, kind, digest) or _kept(file, kind, digest, team, user)
+
+
+def _known(team: Team, kind: str, digest: str) -> BaseFile | None:
+    """The team's row of this content, if there is one, its inspection asked for where it has none."""
     with transaction.atomic():
         base = BaseFile.objects.select_for_update().filter(team=team, kind=kind, sha256=digest).first()
         if base is None:
-            base = BaseFile(
-                team=team,
-                kind=kind,
-                sha256=digest,
-                original_name=plain_name(file.name or ""),
-                size=file.size or 0,
-                created_by=user if getattr(user, "pk", None) else None,
-            )
-            base.file.save("", file, save=False)
-            base.save()
-        elif base.state == BaseFile.State.ERRORED:
+            return None
+        if base.state == BaseFile.State.ERRORED:
             BaseFile.objects.filter(pk=base.pk).update(state=BaseFile.State.UPLOADED, message="", attempts=0)
             base.refresh_from_db()
         if base.state == BaseFile.State.UPLOADED:
             dispatch("workers.inspect_base", base.pk)
+    return base
+
+
+def _kept(file: UploadedFile, kind: str, digest: str, team: Team, user: Any) -> BaseFile:
+    """Stores the file, then the row: no row names a file that is not there. Where the row cannot be kept the stored
+    file goes, and what came in pieces lies where it lay, to be taken again."""
+    base = BaseFile(
+        team=team,
+        kind=kind,
+        sha256=digest,
+        original_name=plain_name(file.name or ""),
+        size=file.size or 0,
+        created_by=user if getattr(user, "pk", None) else None,
+    )
+    base.file.save("", file, save=False)
+    storage, name = base.file.storage, str(base.file.name)
+    try:
+        with transaction.atomic():
+            base.save()
+            dispatch("workers.inspect_base", base.pk)
+    except IntegrityError:
+        storage.delete(name)
+        other = _known(team, kind, digest)  # somebody brought the same content at the same time
+        if other is None:
+            raise
+        return other
+    except BaseException:
+        if not BaseFile.objects.filter(file=name).exists():  # a commit may have succeeded unheard
+            storage.delete(name)
+        raise
     return base
 
 

@@ -159,6 +159,20 @@ class Upload(models.Model):
 
     # -- ending
 
+    def lend(self) -> Path:
+        """Another name of the bytes, which somebody may move away: only :meth:`forget` ends the upload's own.
+
+        A hard link: nothing is copied, unless the file system knows no links.
+        """
+        lent = self.path.with_name(f"{self.pk}-{uuid.uuid4().hex}{LENT}")
+        try:
+            os.link(self.path, lent)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+                raise
+            shutil.copyfile(self.path, lent)
+        return lent
+
     def forget(self) -> None:
         """Deletes the row, and the bytes if nobody has taken them."""
         path = self.path
@@ -177,9 +191,13 @@ class Upload(models.Model):
             is_old = path.stat().st_mtime < (now - LIFETIME).timestamp()
             if is_old and path.name.removesuffix(ENDING) not in known:
                 path.unlink(missing_ok=True)
+        for path in folder().glob(f"*{LENT}"):  # a process died before its storage took it
+            if path.stat().st_mtime < (now - LIFETIME).timestamp():
+                path.unlink(missing_ok=True)
 
 
 ENDING = ".part"
+LENT = ".lent"
 
 
 def folder() -> Path:

@@ -22,29 +22,35 @@ class AnnouncedFile(UploadedFile):
 
     def __init__(self, value: Any) -> None:
         """Raises ValueError on anything but {"name", "size", "head": base64}."""
-        if not isinstance(value, dict) or not isinstance(value.get("size"), int):
+        size = value.get("size") if isinstance(value, dict) else None
+        if type(size) is not int or size < 0:  # True is an int, too
             raise ValueError("a file is announced by name, size and head")
         head = base64.b64decode(str(value.get("head", "")), validate=True)
-        super().__init__(io.BytesIO(head[:64]), name=str(value.get("name", "")), size=value["size"])
+        super().__init__(io.BytesIO(head[:64]), name=str(value.get("name", "")), size=size)
 
 
 def announced(text: str) -> list[UploadedFile]:
     """The files that a script is about to send. Raises ValueError."""
-    values = json.loads(text)
+    try:
+        values = json.loads(text)
+    except RecursionError:
+        raise ValueError("files are announced as a list") from None
     if not isinstance(values, list) or len(values) > settings.DATA_UPLOAD_MAX_NUMBER_FILES:
         raise ValueError("files are announced as a list")
     return [AnnouncedFile(value) for value in values]
 
 
 class ReceivedFile(UploadedFile):
-    """A file that came piece by piece. Storages that keep files on this machine move it instead of copying it."""
+    """A file that came piece by piece. Storages that keep files on this machine take it without copying it, and the
+    upload keeps its bytes until it is forgotten: whatever fails before that can be tried again."""
 
     def __init__(self, upload: Upload) -> None:
         super().__init__(upload.path.open("rb"), name=upload.name, size=upload.size)
         self.upload = upload
 
     def temporary_file_path(self) -> str:
-        return str(self.upload.path)
+        """A second name of the same bytes, for a storage to move away."""
+        return str(self.upload.lend())
 
 
 def received_files(request: HttpRequest, ids: Iterable[str]) -> list[UploadedFile]:
