@@ -108,6 +108,17 @@ def test_a_run_stands_by_its_chosen_network(client_of: Any, vic: Any, runs: list
     assert " style=" not in text
 
 
+def test_its_tables_stay_tables_where_they_are_laid_out_as_lines(client_of: Any, vic: Any, runs: list[Run]) -> None:
+    """On narrow screens rows are grids: browsers then forget the roles that the template does not say."""
+    page = client_of(vic).get(f"/compare/?run={runs[0].pk}&run={runs[1].pk}").content.decode()
+    (table,) = re.findall(r"<table[^>]*>\s*<caption.*?</table>", page, re.S)
+    for tag, roles in {"table": "table", "tr": "row", "td": "cell", "th": "columnheader|rowheader"}.items():
+        found = re.findall(rf"<{tag}[ >][^>]*", table)
+        assert found
+        assert all(re.search(rf'role="({roles})"', one) for one in found), tag
+    assert table.count('data-label="Network"') == 2
+
+
 def test_seeds_get_a_mean_and_a_spread(client_of: Any, vic: Any, runs: list[Run]) -> None:
     for shift, run in zip((0.0, 0.01, 0.02), runs, strict=False):
         network = run.chosen
