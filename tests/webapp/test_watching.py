@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -66,6 +67,16 @@ def test_an_ended_run_shows_its_answers_curve(client_of: Any, ada: Any, team: An
     response = client_of(ada).get(f"/runs/{run.pk}/")
     assert [curve["network"].name for curve in response.context["curves"]] == ["ancestor", "5-2"]  # its line
     assert "5-2: 92.0 % accuracy, loss 0.200 after 1.4 epochs" in page
+
+
+def test_curves_stand_first_until_there_is_an_answer(client_of: Any, ada: Any, team: Any, evolution: Run) -> None:
+    """In the document, not only to the eye: screen readers and the tab key follow it."""
+    young = make_run(team, evolution.dataset)
+    for run, first in ((young, "run-curves"), (evolution, "run-answer")):
+        page = client_of(ada).get(f"/runs/{run.pk}/").content.decode()
+        assert page.count('id="run-curves"') == 1
+        ids = re.findall(r'id="(run-curves|run-answer)"', page)
+        assert ids[0] == first, ids
 
 
 def test_curves_cost_the_same_for_many_networks(client_of: Any, ada: Any, team: Any, count_queries: Any) -> None:

@@ -79,9 +79,18 @@ class RunPage {
     const html = await response.text();
     if (!response.ok) return;
     if (search !== location.search) return this.refreshSoon(PACE); // an answer to another selection than the page's
-    if (replaceParts(html).includes("run-log")) localClocks(this.root);
+    const changed = replaceParts(html);
+    if (changed.includes("run-log")) localClocks(this.root);
+    if (changed.includes("run-answer")) this.placeCurves();
     this.explorer.markRow();
     return undefined;
+  }
+
+  // Curves stand first until there is an answer, then where the server puts them from the next opening on.
+  placeCurves() {
+    const [answer, curves] = ["run-answer", "run-curves"].map((id) => document.getElementById(id));
+    const early = curves.compareDocumentPosition(answer) & Node.DOCUMENT_POSITION_FOLLOWING;
+    if (early && answer.children.length && !curves.contains(document.activeElement)) document.getElementById("survival").after(curves);
   }
 
   // One refresh at a time, and no more than one a PACE, however many events arrive.
