@@ -126,6 +126,40 @@ def test_the_page_lives_by_polling_where_there_is_no_stream(open_page: Any, evol
     expect(page.locator("#run-cancel").get_by_role("button", name="Cancel", exact=True)).to_have_count(0)
 
 
+def test_an_open_menu_stays_open_when_another_comes_before_it(open_page: Any, evolution: Run) -> None:
+    page = open_page(f"/runs/{evolution.pk}/")
+    wait_for_charts(page)
+
+    def add_a_menu(route: Any) -> None:
+        response = route.fetch()
+        menu = '<details id="earlier" data-same="earlier"><summary>Earlier</summary></details>'
+        route.fulfill(
+            response=response, body=response.text().replace('<div class="answer', f'{menu}<div class="answer', 1)
+        )
+
+    page.route("**/live*", add_a_menu)
+    rule = page.locator("summary:has-text('Change the rule')")
+    rule.click()
+    evolution.record("measured", network=Network.objects.get(run=evolution, name="5-2"))
+    expect(page.locator("#earlier")).to_be_visible(timeout=15_000)
+    assert page.locator("#earlier").get_attribute("open") is None
+    expect(page.get_by_label("Most accurate")).to_be_visible()
+    expect(rule).to_be_focused()
+
+
+def test_curves_make_room_for_the_first_answer(open_page: Any, evolution: Run) -> None:
+    offspring = evolution.networks.exclude(name="ancestor")
+    offspring.update(state="living", validation_accuracy=None)
+    page = open_page(f"/runs/{evolution.pk}/")
+    wait_for_charts(page)
+    expect(page.locator("#run-curves ~ #run-answer")).to_have_count(1)
+    network = offspring.get(name="1-1")
+    offspring.filter(pk=network.pk).update(state="measured", validation_accuracy=0.9)
+    evolution.record("measured", network=network, validation_accuracy=0.9, parameters=network.parameters)
+    expect(page.locator("#run-answer")).to_contain_text("network 1-1", timeout=15_000)
+    expect(page.locator("#run-answer ~ #survival + #run-curves")).to_have_count(1)
+
+
 def test_cancelling_asks_first(open_page: Any, evolution: Run, dispatched: Any) -> None:
     page = open_page(f"/runs/{evolution.pk}/")
     page.click("#run-cancel .btn-danger")

@@ -1,4 +1,5 @@
 // Puts server-rendered parts into the page without flicker: only what changed, and never under a person's hands.
+// `data-same` says which box, field or menu of the new part is which of the old one: others may come before it.
 
 const known = new Map();
 // A form's token is masked anew for every answer: that alone is no change.
@@ -18,9 +19,9 @@ export function replaceParts(html) {
     if (focus?.matches("input:not([type=checkbox]), select, textarea")) continue; // somebody types here: the next change brings it
     known.set(part.id, essence(part));
     const scrolled = [...present.querySelectorAll(".tablewrap")].map((wrap) => [wrap.scrollLeft, wrap.scrollTop]);
-    const open = [...present.querySelectorAll("details")].map((details) => details.open);
+    const open = new Map([...present.querySelectorAll("details[data-same]")].map((details) => [details.dataset.same, details.open]));
     const adopted = document.importNode(part, true);
-    adopted.querySelectorAll("details").forEach((details, i) => (details.open = open[i] ?? details.open));
+    adopted.querySelectorAll("details[data-same]").forEach((details) => (details.open = open.get(details.dataset.same) ?? details.open));
     present.replaceWith(adopted);
     adopted.querySelectorAll(".tablewrap").forEach((wrap, i) => {
       if (scrolled[i]) [wrap.scrollLeft, wrap.scrollTop] = scrolled[i];
@@ -33,8 +34,9 @@ export function replaceParts(html) {
 }
 
 function refocus(part, old) {
-  const named = old.dataset.same && part.querySelector(`[data-same="${CSS.escape(old.dataset.same)}"]`);
-  if (named) return named.focus({ preventScroll: true });
+  const key = old.dataset.same ?? (old.matches("summary") ? old.parentElement.dataset.same : undefined);
+  const named = key && part.querySelector(`[data-same="${CSS.escape(key)}"]`);
+  if (named) return (named.querySelector("summary") ?? named).focus({ preventScroll: true });
   const same = old.getAttribute("href");
   const target = same ? [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === same) : part.querySelector(old.tagName);
   target?.focus({ preventScroll: true });
