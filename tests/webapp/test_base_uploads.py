@@ -158,12 +158,13 @@ def test_nonsense_is_no_announcement(editor: Any, client_of: Any, vic: Any) -> N
 
 
 def test_each_page_shows_what_was_broken_off_for_it(editor: Any) -> None:
-    address = begin(editor, 99, "net.onnx")["Location"]
-    begin(editor, 99, "signs.zip")
-    bases, data = (editor.get(path).content.decode() for path in ("/runs/bases/", "/datasets/new/"))
-    assert 'data-name="net.onnx"' in bases
-    assert 'data-name="signs.zip"' not in bases
-    assert 'data-name="signs.zip"' in data
-    assert 'data-name="net.onnx"' not in data
+    """By what it was begun for: a name says little."""
+    address = begin(editor, 99, "net.bin", purpose="base")["Location"]
+    begin(editor, 99, "signs.onnx")
+    own, data = (editor.get(path).content.decode() for path in ("/runs/bases/", "/datasets/new/"))
+    assert 'data-name="net.bin"' in own
+    assert 'data-name="signs.onnx"' not in own
+    assert 'data-name="signs.onnx"' in data
+    assert 'data-name="net.bin"' not in data
     assert editor.post(f"{address}forget/").url == "/runs/bases/"
     assert editor.head(address, headers=TUS).status_code == 404

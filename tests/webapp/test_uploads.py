@@ -34,8 +34,11 @@ def editor(client_of: Any, eve: Any) -> Any:
     return client_of(eve)
 
 
-def begin(client: Any, size: int = len(CONTENT), name: str = "signs.zip", **headers: str) -> Any:
-    metadata = f"filename {base64.b64encode(name.encode()).decode()},modified {base64.b64encode(b'1700').decode()}"
+def begin(
+    client: Any, size: int = len(CONTENT), name: str = "signs.zip", purpose: str | None = None, **headers: str
+) -> Any:
+    about = {"filename": name, "modified": "1700"} | ({"purpose": purpose} if purpose else {})
+    metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in about.items())
     told = {"upload-length": str(size), "upload-metadata": metadata}
     return client.post("/uploads/", headers={**TUS, **told, **headers}, content_type="application/octet-stream")
 
@@ -153,6 +156,7 @@ def test_two_pieces_at_once_do_not_mix(editor: Any) -> None:
         ({"upload-length": "9" * 30}, 400),
         ({"upload-length": "many"}, 400),
         ({"upload-metadata": "filename ###"}, 400),
+        ({"upload-metadata": "purpose eA=="}, 400),
         ({"tus-resumable": "0.2.2"}, 412),
     ],
 )

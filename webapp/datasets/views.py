@@ -22,7 +22,7 @@ from webapp.datasets.presentation import context
 from webapp.keeping import Addresses, kept
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 from webapp.teams.models import Team
-from webapp.uploads.models import BASE_ENDINGS, Upload
+from webapp.uploads.models import Upload
 from webapp.uploads.received import announced, forget, received_files
 
 
@@ -77,7 +77,7 @@ def upload(request: HttpRequest) -> HttpResponseBase:
     page_context = {
         "form": form,
         "max_upload": settings.EUSTRESS_MAX_UPLOAD,
-        "under_way": Upload.under_way(request.team, request.user, but=BASE_ENDINGS),  # type: ignore[attr-defined]
+        "under_way": Upload.under_way(request.team, request.user, Upload.Purpose.DATA),  # type: ignore[attr-defined]
     }
     return render(request, "datasets/new.html", page_context, status=422 if form.is_bound else 200)
 

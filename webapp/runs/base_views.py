@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from webapp.keeping import Addresses, Table, kept
 from webapp.teams.access import editor_required, get_object_or_404, team_required
-from webapp.uploads.models import BASE_ENDINGS, Upload
+from webapp.uploads.models import Upload
 from webapp.uploads.received import announced, forget, received_files
 
 from . import bases
@@ -28,7 +28,7 @@ def base_list(request: HttpRequest) -> HttpResponse:
     context = {"section": "runs", "rows": rows, "kinds": BaseFile.Kind.choices, "tables": tables}
     if request.membership.can_edit:  # type: ignore[attr-defined]
         context |= {
-            "under_way": Upload.under_way(request.team, request.user, only=BASE_ENDINGS),  # type: ignore[attr-defined]
+            "under_way": Upload.under_way(request.team, request.user, Upload.Purpose.BASE),  # type: ignore[attr-defined]
             "max_upload": settings.EUSTRESS_MAX_UPLOAD,
         }
     return render(request, "runs/bases.html", context)

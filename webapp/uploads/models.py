@@ -23,7 +23,6 @@ from webapp.teams.models import Team
 LIFETIME = timedelta(days=1)  # after the last piece
 MOST = 64  # files that one person may have on their way
 PIECE = 1 << 20  # bytes read at a time
-BASE_ENDINGS = (".onnx", ".safetensors", ".weights")  # a team's own networks and weights; other files are data
 
 
 class Readable(Protocol):
@@ -41,9 +40,15 @@ class UploadError(Exception):
 class Upload(models.Model):
     """One file on its way, of one person for one team.
 
+    `purpose` says on which page it was begun, and so where it is shown.
+
     Its bytes lie in a file of their own, and how many have come is how long that is: the two cannot disagree, however
     hard a process dies, and no piece costs a write to the database.
     """
+
+    class Purpose(models.TextChoices):
+        DATA = "data", "a data set"
+        BASE = "base", "an own network or weights"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="uploads")
@@ -51,6 +56,7 @@ class Upload(models.Model):
     name = models.CharField(max_length=255)  # for people, never a path
     size = models.BigIntegerField()  # bytes, when it is whole
     modified = models.BigIntegerField(default=0)  # ms, as the browser said: by it the same file is known again
+    purpose = models.CharField(max_length=4, choices=Purpose.choices, default=Purpose.DATA)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -62,7 +68,9 @@ class Upload(models.Model):
     # -- beginning
 
     @classmethod
-    def begin(cls, *, team: Team, user: Any, name: str, size: int, modified: int = 0) -> Upload:
+    def begin(
+        cls, *, team: Team, user: Any, name: str, size: int, modified: int = 0, purpose: str = Purpose.DATA
+    ) -> Upload:
         """Makes room for a file of so many bytes. Raises UploadError when it is too large, or too many are on their
         way: of one person at most EUSTRESS_MAX_UPLOAD in all."""
         most = settings.EUSTRESS_MAX_UPLOAD
@@ -79,7 +87,9 @@ class Upload(models.Model):
                 )
             if size + cls.still_to_come() > shutil.disk_usage(folder()).free:
                 raise UploadError(507, "The server has too little free space for this file.")
-            upload = cls.objects.create(team=team, created_by=user, name=name, size=size, modified=modified)
+            upload = cls.objects.create(
+                team=team, created_by=user, name=name, size=size, modified=modified, purpose=purpose
+            )
             upload.path.touch(mode=0o600)
         return upload
 
@@ -90,12 +100,10 @@ class Upload(models.Model):
         return max(0, announced - sum(path.stat().st_size for path in folder().glob(f"*{ENDING}")))
 
     @classmethod
-    def under_way(cls, team: Team, user: Any, *, only: tuple[str, ...] = (), but: tuple[str, ...] = ()) -> list[Upload]:
-        """What the person has begun for the team: files of names that end so, or do not."""
+    def under_way(cls, team: Team, user: Any, purpose: str = "") -> models.QuerySet[Upload]:
+        """What the person has begun for the team: all of it, or for one purpose."""
         mine = cls.objects.filter(team=team, created_by=user)
-        return [
-            one for one in mine if (not only or one.name.lower().endswith(only)) and not one.name.lower().endswith(but)
-        ]
+        return mine.filter(purpose=purpose) if purpose else mine
 
     # -- receiving
 

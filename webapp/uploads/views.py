@@ -24,7 +24,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from webapp.teams.access import editor_required, get_object_or_404
 from webapp.uploads.handlers import shown_name
-from webapp.uploads.models import BASE_ENDINGS, Upload, UploadError
+from webapp.uploads.models import Upload, UploadError
 
 VERSION = "1.0.0"
 PIECE_TYPE = "application/offset+octet-stream"
@@ -66,12 +66,16 @@ def collection(request: HttpRequest) -> HttpResponse:
         raise UploadError(400, "The file is empty.")
     told = _metadata(request.headers.get("upload-metadata", ""))
     modified = told.get("modified", "")
+    purpose = told.get("purpose", Upload.Purpose.DATA)
+    if purpose not in Upload.Purpose.values:
+        raise UploadError(400, f"purpose in Upload-Metadata must be one of {', '.join(Upload.Purpose.values)}.")
     upload = Upload.begin(
         team=request.team,  # type: ignore[attr-defined]
         user=request.user,
         name=shown_name(told.get("filename", "")),
         size=size,
         modified=int(modified) if modified.isascii() and modified.isdigit() and len(modified) < 17 else 0,
+        purpose=purpose,
     )
     response = HttpResponse(status=201)
     response["Location"] = reverse("uploads:one", args=[upload.pk])
@@ -130,7 +134,7 @@ def forget(request: HttpRequest, pk: Any) -> HttpResponse:
     upload = _own(request, pk)
     upload.forget()
     messages.success(request, f"{upload.name} is forgotten.")
-    return redirect("runs:bases" if upload.name.lower().endswith(BASE_ENDINGS) else "datasets:new")
+    return redirect("runs:bases" if upload.purpose == Upload.Purpose.BASE else "datasets:new")
 
 
 def _own(request: HttpRequest, pk: Any) -> Upload:

@@ -29,7 +29,7 @@ export async function sendBase(file, { kind, addresses, token, states }) {
   try {
     await post(addresses.check, token, { kind, announced: JSON.stringify([await announce(file)]) });
     const underWay = await beganEarlier(addresses.mine);
-    const pieces = sendFiles([file], { address: addresses.uploads, token, underWay, progressed: line.progressed, waiting: line.waits });
+    const pieces = sendFiles([file], { address: addresses.uploads, purpose: "base", token, underWay, progressed: line.progressed, waiting: line.waits });
     line.stop.onclick = () => pieces.stop();
     const [received] = await pieces.done;
     line.storing();

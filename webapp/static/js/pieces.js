@@ -22,9 +22,10 @@ export async function announce(file) {
   return { name: file.name, size: file.size, head: btoa(String.fromCharCode(...head)) };
 }
 
-// `underWay` holds what was begun earlier ({url, name, size, modified}) and grows. `done` gives the ids of the whole
-// uploads, or throws Stopped, NotSent, or another error when the connection is gone for good.
-export function sendFiles(files, { address, token, underWay, progressed, waiting }) {
+// `purpose` (data or base) is what they are for. `underWay` holds what was begun earlier ({url, name, size, modified}) and
+// grows. `done` gives the ids of the whole uploads, or throws Stopped, NotSent, or another error when the connection is
+// gone for good.
+export function sendFiles(files, { address, purpose, token, underWay, progressed, waiting }) {
   const total = files.reduce((sum, file) => sum + file.size, 0);
   let before = 0;
   let upload = null;
@@ -42,7 +43,7 @@ export function sendFiles(files, { address, token, underWay, progressed, waiting
         retryDelays: DELAYS,
         storeFingerprintForResuming: false, // the server knows what is under way, in any browser
         headers: { "X-CSRFToken": token, Accept: "application/json" },
-        metadata: { filename: file.name, modified: String(file.lastModified) },
+        metadata: { filename: file.name, modified: String(file.lastModified), purpose },
         onUploadUrlAvailable: () => {
           if (known) known.url = upload.url;
           else underWay.push({ url: upload.url, name: file.name, size: file.size, modified: file.lastModified });

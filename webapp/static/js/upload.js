@@ -145,7 +145,7 @@ window.addEventListener("beforeunload", (event) => {
 async function upload(files) {
   const heads = await Promise.all(files.map(announce));
   if (!(await post(form.dataset.check, [["announced", JSON.stringify(heads)]]))) return;
-  sending = sendFiles(files, { address: form.dataset.uploads, token, underWay, progressed, waiting });
+  sending = sendFiles(files, { address: form.dataset.uploads, purpose: "data", token, underWay, progressed, waiting });
   const received = await sending.done;
   words.textContent = "The server is storing the files";
   bar.removeAttribute("value");
