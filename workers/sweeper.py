@@ -21,6 +21,7 @@ from django.utils import timezone
 from webapp.datasets.models import Dataset
 from webapp.dispatch import dispatch
 from webapp.networks.models import Network
+from webapp.runs import bases
 from webapp.runs.models import BaseFile, DryRun, Run
 from webapp.server import presence
 from webapp.uploads.models import Upload
@@ -44,6 +45,7 @@ def sweep(is_empty: Callable[[str], bool] | None = None) -> None:
     reclaim()
     clear_folders()
     Upload.forget_stale()
+    bases.forget_strays()
     clear_dry_runs()
     if empty("live"):
         for pk in waiting_networks().values_list("pk", flat=True):

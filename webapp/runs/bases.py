@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from webapp.dispatch import dispatch
 from webapp.runs.models import BaseFile
 from webapp.teams.models import Team
 from webapp.uploads.handlers import sha256_of
+from webapp.uploads.models import LIFETIME
 
 # An ONNX file starts with protobuf's key of ir_version; a safetensors file with its header's length and a brace;
 # Darknet's weights with two small numbers, their version.
 _ONNX_START = b"\x08"
+FOLDER = "bases"  # of the storage, with one folder a team
 
 
 class BaseFileError(ValueError):
@@ -75,6 +80,23 @@ def _kept(file: UploadedFile, kind: str, digest: str, team: Team, user: Any) -> 
             storage.delete(name)
         raise
     return base
+
+
+def forget_strays() -> None:
+    """Deletes stored files that no row names: of a process that died between the two, or of a team that is gone.
+
+    A file is as old as its last piece, and an upload lives a day after that: what is older is on its way no more.
+    """
+    try:
+        folders = [f"{FOLDER}/{team}" for team in default_storage.listdir(FOLDER)[0]]
+    except FileNotFoundError:
+        return
+    names = {f"{folder}/{name}" for folder in folders for name in default_storage.listdir(folder)[1]}
+    latest = timezone.now() - 2 * LIFETIME
+    for name in names - set(BaseFile.objects.values_list("file", flat=True)):  # read after the files: none is new
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+            if default_storage.get_modified_time(name) < latest:
+                default_storage.delete(name)
 
 
 def plain_name(name: str) -> str:
