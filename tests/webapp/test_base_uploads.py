@@ -1,5 +1,5 @@
 """A team's own networks and weights come in pieces as data sets do: judged before they are sent, kept once they are
-whole, and never found by anybody but who sends them."""
+whole, and never found by anybody but who sends them, nor by another team; one in use stays."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from django.core.files.storage import default_storage
 from django.db import OperationalError
+from django.urls import reverse
 
+from tests.webapp.factories import make_base
 from tests.webapp.test_run_form import ONNX
 from tests.webapp.test_uploads import TUS, begin, whole
 from webapp.runs import bases
-from webapp.runs.models import BaseFile
+from webapp.runs.models import BaseFile, Run
 from webapp.uploads.models import Upload
 
 pytestmark = pytest.mark.django_db
@@ -176,3 +178,27 @@ def test_each_page_shows_what_was_broken_off_for_it(editor: Any) -> None:
     assert 'data-name="net.bin"' not in data
     assert editor.post(f"{address}forget/").url == "/runs/bases/"
     assert editor.head(address, headers=TUS).status_code == 404
+
+
+def test_files_of_another_team_are_invisible(client_of: Any, ada: Any, vic: Any, team: Any, other_team: Any) -> None:
+    foreign = make_base(other_team, original_name="secret.onnx")
+    mine = make_base(team)
+    client = client_of(ada)
+    assert "secret" not in client.get(reverse("runs:bases")).content.decode()
+    assert client.get(reverse("runs:base_state", args=[foreign.pk])).status_code == 404
+    assert client.post(reverse("runs:base_delete", args=[foreign.pk])).status_code == 404
+    assert client_of(vic).get(reverse("runs:base_state", args=[mine.pk])).json()["state"] == "ready"
+    assert client_of(vic).post(reverse("runs:base_delete", args=[mine.pk])).status_code == 403
+    assert client_of(vic).post(reverse("runs:base_add")).status_code == 403
+    assert BaseFile.objects.count() == 2
+
+
+def test_a_file_in_use_is_not_deleted(client_of: Any, ada: Any, team: Any, run: Any) -> None:
+    base = make_base(team)
+    Run.objects.filter(pk=run.pk).update(spec={**run.spec, "architecture": "own", "own": base.sha256})
+    client, address = client_of(ada), reverse("runs:base_delete", args=[base.pk])
+    client.post(address)
+    assert BaseFile.objects.exists()
+    Run.objects.update(state=Run.State.FINISHED)
+    client.post(address)
+    assert not BaseFile.objects.exists()

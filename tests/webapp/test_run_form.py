@@ -461,30 +461,6 @@ def test_a_forgotten_own_network_does_not_stand_in_the_way(form: Any, team: Any)
     assert bound.spec.own is None
 
 
-def test_files_of_another_team_are_invisible(client_of: Any, ada: Any, vic: Any, team: Any, other_team: Any) -> None:
-    foreign = make_base(other_team, original_name="secret.onnx")
-    mine = make_base(team)
-    client = client_of(ada)
-    assert "secret" not in client.get(reverse("runs:bases")).content.decode()
-    assert client.get(reverse("runs:base_state", args=[foreign.pk])).status_code == 404
-    assert client.post(reverse("runs:base_delete", args=[foreign.pk])).status_code == 404
-    assert client_of(vic).get(reverse("runs:base_state", args=[mine.pk])).json()["state"] == "ready"
-    assert client_of(vic).post(reverse("runs:base_delete", args=[mine.pk])).status_code == 403
-    assert client_of(vic).post(reverse("runs:base_add")).status_code == 403
-    assert BaseFile.objects.count() == 2
-
-
-def test_a_file_in_use_is_not_deleted(client_of: Any, ada: Any, team: Any, run: Any) -> None:
-    base = make_base(team)
-    Run.objects.filter(pk=run.pk).update(spec={**run.spec, "architecture": "own", "own": base.sha256})
-    client, address = client_of(ada), reverse("runs:base_delete", args=[base.pk])
-    client.post(address)
-    assert BaseFile.objects.exists()
-    Run.objects.update(state=Run.State.FINISHED)
-    client.post(address)
-    assert not BaseFile.objects.exists()
-
-
 # --- small words ---------------------------------------------------------------------------------
 
 
