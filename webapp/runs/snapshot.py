@@ -136,7 +136,7 @@ class Lineage:
     may be lost, by the rule in force or else by the spec."""
 
     max_drop: float = 1.0
-    is_tried: bool = False  # the rule is only looked at
+    own: Lineage | None = None  # the run's, where the rule is only looked at
 
     def __init__(self, networks: Iterable[Snapshot], rule: Rule | None = None, chosen: str | None = None):
         self.networks = list(networks)
@@ -178,10 +178,14 @@ class Lineage:
         given = self.rule.value if self.rule.kind == WITHIN else None
         return otherwise if given is None else given
 
+    @property
+    def is_tried(self) -> bool:
+        return self.own is not None
+
     def trying(self, rule: Rule) -> Lineage:
         """The same networks as if `rule` were in force, for somebody who only looks: it leads, nothing is chosen."""
         tried = Lineage(self.networks, rule)
-        tried.is_tried, tried.max_drop = True, tried._allowed(self.max_drop)
+        tried.own, tried.max_drop = self, tried._allowed(self.max_drop)
         return tried
 
     @cached_property
@@ -209,6 +213,8 @@ class Lineage:
     def chance(self) -> float | None:
         """What guessing reaches on the images that the run takes, as the engine found it when it measured the
         ancestor; None until then. One query, where it is asked for."""
+        if self.own is not None:
+            return self.own.chance
         if self.ancestor is None:
             return None
         return Network.objects.filter(pk=self.ancestor.pk).values_list(key_of("record", "chance"), flat=True).first()
