@@ -108,7 +108,9 @@ def test_an_upload_survives_that_a_data_set_cannot_be_stored(
 ) -> None:
     pk = whole(editor)
 
-    def fail(*args: Any, **more: Any) -> None:
+    def fail(row: DatasetFile, *args: Any, **more: Any) -> None:
+        DatasetFile._meta.get_field("file").pre_save(row, add=True)  # the insertion stores the file first
+        assert Path(row.file.path).exists()
         raise OperationalError("the database is away")
 
     with monkeypatch.context() as broken:
