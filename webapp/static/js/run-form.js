@@ -153,3 +153,11 @@ document.addEventListener("htmx:afterSwap", (event) => {
 });
 
 begin();
+
+// What was typed before the scripts had come, or is brought back by the browser, counts as typed.
+addEventListener("load", () => {
+  const differs = ([field, was]) => (field.type === "radio" || field.type === "checkbox" ? field.checked !== was.checked : was.value !== undefined && field.value !== was.value);
+  if (![...first].some(differs)) return;
+  typed = true;
+  told("preset");
+});
