@@ -130,6 +130,7 @@ def test_every_state_of_a_run_and_what_opens(page_of: Any, ada: Any, team: Any, 
         page.evaluate(
             "at => document.querySelectorAll('main details.menu').forEach((one, i) => (one.open = i === at))", number
         )
+        page.evaluate(SETTLED)
         found += [f"menu {number}: {problem}" for problem in barriers(page, "main details.menu[open]")]
     page.evaluate("for (const one of document.querySelectorAll('main details.menu')) one.open = false")
     page.goto("/runs/")

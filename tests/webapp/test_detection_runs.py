@@ -143,7 +143,7 @@ def test_a_runs_page_says_map_everywhere(client_of, vic, run):
     assert "62.0 % mAP@.5 on images that no network had seen" in page
     assert "1-1 is measured: 64.0 % mAP@.5" in page
     words = re.sub(r"<[^>]*>", " ", page.split("<main")[1])
-    assert "accura" not in words.lower()
+    assert "accuracy" not in words.lower()
     chart = client_of(vic).get(f"/runs/{run.pk}/chart.json").json()
     assert chart["metric"] == "mAP@.5"
 
