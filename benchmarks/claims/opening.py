@@ -18,8 +18,8 @@ HOW = (
     "again, or goes on where it was cut off: what has a result is skipped. One exception: AlexNet-small is held",
     "against its own ancestor, trained for fewer epochs than the line of descent had in all, because the dense network",
     "for as long would take hours; its settings were made short after a first look at how long they take. Its ancestor",
-    "was trained before Muon multiplied in bfloat16, all arms here after. Fashion-MNIST's target was missed at first on",
-    "the seeds that are reported (`unled`); distillation was then chosen on another seed, and these were run again.",
+    "was trained before Muon multiplied in bfloat16, its arms after. Fashion-MNIST's target was missed at first on the",
+    "seeds that are reported (`unled`); distillation was then chosen on another seed, and these were run again.",
 )
 STUDIES = ("lenet-mnist", "lenet-fashion", "lenet-small", "alexnet-cifar", "resnet20-cifar", "yolo-bccd")
 
