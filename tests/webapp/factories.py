@@ -280,7 +280,7 @@ def _finish(run: Run, chosen: str, clock: datetime) -> None:
     Network.objects.filter(pk=network.pk).update(test_accuracy=0.9105)
     add_events(run, network, [("tested", {"accuracy": 0.9105})], clock, clock)
     add_events(run, None, [("finished", {"chosen": chosen})], clock, clock)
-    Run.objects.filter(pk=run.pk).update(state=Run.State.FINISHED, chosen=network, finished_at=clock)
+    Run.objects.filter(pk=run.pk).update(state=Run.State.FINISHED, chosen=network, proposed=network, finished_at=clock)
 
 
 def add_events(

@@ -14,10 +14,11 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.webapp.factories import make_evolution, make_network, make_run, make_spec
 from webapp.networks.models import Network
+from webapp.runs.choice import Rule
 from webapp.runs.models import Run, SavedView
-from webapp.runs.picks import pick
 from webapp.runs.snapshot import Lineage
 from webapp.runs.table import selected
+from webapp.runs.trial import NOWHERE, landing
 from webapp.runs.view import SHOWN, View
 
 FULL = (
@@ -170,33 +171,33 @@ def test_the_generations_stand_on_the_page_without_scripts(client_of: Any, ada: 
 # --- rules that land on one network ----------------------------------------------------------------------------
 
 
-def test_rules_land_on_one_network(finished: Run) -> None:
+def test_a_button_lands_on_the_network_that_the_answers_rule_would_choose(finished: Run) -> None:
     lineage = Lineage.of(finished)
-    found, why = pick(lineage, "within", 1.0)
-    assert found is not None
-    assert (found.name, why) == ("5-2", "5-2 is the smallest within 1 point: 43.1× smaller.")
-    fast, _ = pick(lineage, "latency", 0.3)
-    assert fast is not None
-    good = [n for n in lineage.offspring if (n.latency_ms or 9) <= 0.3]
-    assert fast.validation_accuracy == max(n.validation_accuracy or 0 for n in good)
-    small, why = pick(lineage, "bytes", 600)
-    assert small is not None
-    assert (small.bytes or 0) <= 600_000
-    assert "best under 600 kB" in why
+    for rule in (Rule("within", 1.0), Rule("latency", 0.3), Rule("size", 600.0)):
+        found, why = landing(finished, lineage, rule)
+        choice = rule.choose(lineage)
+        assert found is not None
+        assert choice is not None
+        assert found == choice.network
+        assert why.startswith(f"{found.name} is {choice.rule.words('the most accurate offspring', choice.met)}: ")
+    assert landing(finished, lineage, Rule("within", 1.0))[1].startswith(
+        "5-2 is the smallest within 1 point: 43.1× smaller, "
+    )
 
 
-def test_a_rule_that_nothing_meets_says_what_comes_nearest(finished: Run, run: Run) -> None:
-    assert pick(Lineage.of(run), "within", 1.0) == (None, "No offspring has been measured yet.")
-    for rule, value, words in (
-        ("latency", 0.0001, "the fastest takes"),
-        ("bytes", 0.001, "the smallest has"),
+def test_a_rule_that_nothing_meets_lands_on_the_nearest_and_says_so(finished: Run, run: Run) -> None:
+    assert landing(run, Lineage.of(run), Rule("within", 1.0)) == (None, NOWHERE)
+    for rule, words in (
+        (Rule("latency", 0.0001), "the fastest; none is under 0.0001 ms"),
+        (Rule("size", 0.001), "the smallest file; none is under 0.001 kB"),
     ):
-        found, why = pick(Lineage.of(finished), rule, value)
-        assert found is None
+        found, why = landing(finished, Lineage.of(finished), rule)
+        assert found is not None
         assert words in why
     Network.objects.filter(run=finished).exclude(name="ancestor").update(validation_accuracy=0.5)
-    found, why = pick(Lineage.of(finished), "within", 0.5)
-    assert (found, why) == (None, "No network is within 0.5 points of the ancestor: the best reaches 50.0 %.")
+    _, why = landing(finished, Lineage.of(finished), Rule("within", 0.5))
+    assert "none is within 0.5 points" in why
+    assert "50.0 % accuracy on validation" in why
 
 
 def test_a_rule_answers_scripts_and_plain_forms(client_of: Any, ada: Any, finished: Run) -> None:
@@ -205,9 +206,17 @@ def test_a_rule_answers_scripts_and_plain_forms(client_of: Any, ada: Any, finish
     assert answer["network"] == "5-2"
     plain = client.get(address, {"rule": "within", "value": "1", "cost": "macs", "network": "1-1"})
     assert plain.url == f"/runs/{finished.pk}/?cost=macs&network=5-2#run-card"
-    for rule, value in (("within", "x"), ("within", "nan"), ("within", "-1"), ("latency", ""), ("other", "1")):
+    for rule, value, problem in (
+        ("within", "x", "Value: Enter a number."),
+        ("within", "nan", "Value: Enter a number."),
+        ("within", "-1", "Value: Ensure this value is greater than or equal to 0."),
+        ("within", "101", "At most 100 points."),
+        ("latency", "", "Say how many ms."),
+        ("other", "1", "Kind: Select a valid choice. other is not one of the available choices."),
+        ("", "1", "Say by which rule."),
+    ):
         answer = client.get(address, {"rule": rule, "value": value}, headers={"accept": "application/json"}).json()
-        assert answer == {"network": None, "sentence": "Type a number, 0 or more."}
+        assert answer == {"network": None, "sentence": problem}
 
 
 # --- the card and its edges ---------------------------------------------------------------------------------------

@@ -20,9 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def finished(team: Any) -> Run:
-    run = make_evolution(team, finished=True, files=False)
-    Run.objects.update(proposed=run.chosen)
-    return run
+    return make_evolution(team, finished=True, files=False)
 
 
 @pytest.fixture

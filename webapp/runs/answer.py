@@ -7,7 +7,7 @@ from typing import Any
 from .addresses import RunUrls
 from .choice import KINDS, PICKED, Rule, why
 from .models import Run
-from .snapshot import Lineage, Snapshot, spec_value
+from .snapshot import Lineage, Snapshot, best_label, spec_value
 from .templatetags.figures import times
 from .trial import Trial
 from .view import View
@@ -47,18 +47,14 @@ def answer(run: Run, trial: Trial, urls: RunUrls, view: View) -> dict[str, Any] 
 def _why(run: Run, lineage: Lineage) -> str:
     choice = lineage.choice
     if lineage.is_tried:
-        return choice.rule.words(_best(run), choice.met) if choice else ""
-    return why(run, choice, _best(run))
+        return choice.rule.words(best_label(run), choice.met) if choice else ""
+    return why(run, choice, best_label(run))
 
 
 def opened(lineage: Lineage) -> list[str]:
     """The offspring whose test figures are known, where they are several: the best of several tests flatters."""
     names = [network.name for network in lineage.offspring if network.test_accuracy is not None]
     return names if len(names) > 1 else []
-
-
-def _best(run: Run) -> str:
-    return "the offspring of the highest mAP@.5" if run.dataset.task == "detection" else "the most accurate offspring"
 
 
 def _speed(network: Snapshot) -> dict[str, str] | None:

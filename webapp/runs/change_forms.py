@@ -39,8 +39,8 @@ class RuleForm(forms.Form):
         return Rule(key, value, self.cleaned_data["network"] if key == PICKED else "")
 
     def problem(self) -> str:
-        """The first thing that is wrong, in a sentence."""
-        name, messages = next(iter(self.errors.items()))
+        """The first thing that is wrong, in a sentence; "" for nothing."""
+        name, messages = next(iter(self.errors.items()), ("__all__", [""]))
         return str(messages[0]) if name == "__all__" else f"{name.capitalize()}: {messages[0]}"
 
 

@@ -41,6 +41,7 @@ KINDS: dict[str, Kind] = {
     NETSCORE: Kind("Best NetScore"),
     PICKED: Kind("A network picked by hand"),
 }
+LANDING = (WITHIN, "latency", "size")  # the buttons above the charts, each of which selects a network
 
 
 @dataclass(frozen=True)

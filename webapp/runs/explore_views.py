@@ -14,12 +14,12 @@ from webapp.teams.access import editor_required, get_object_or_404, team_require
 
 from . import kept_tables
 from .addresses import RunUrls
+from .change_forms import RuleForm
 from .chart import chart_data
 from .explorer import explorer
 from .models import Run, SavedView
-from .picks import RULES, pick
 from .snapshot import Lineage, metric_label
-from .trial import trial_of
+from .trial import landing, trial_of
 from .view import View
 
 MOST_VIEWS = 50  # of one run: a list that can still be read
@@ -58,27 +58,24 @@ def chart_response(request: HttpRequest, run: Run, urls: RunUrls) -> JsonRespons
 @require_safe
 @team_required
 def pick_one(request: HttpRequest, pk: int) -> HttpResponse:
-    """Lands on the network that a rule finds."""
+    """Selects the network that a rule lands on; what is chosen stays as it is."""
     run = run_of(request, pk)
     return pick_response(request, run, RunUrls(run))
 
 
 def pick_response(request: HttpRequest, run: Run, urls: RunUrls) -> HttpResponse:
     """For scripts {"network", "sentence"}; for a plain form, the page with that network selected."""
-    rule, view = request.GET.get("rule", ""), View.read(request.GET.dict())
-    try:
-        value = float(request.GET.get("value", "").replace(",", "."))
-        if rule not in {known.key for known in RULES} or not 0 <= value < 1e12:
-            raise ValueError(rule)
-    except ValueError:
-        network, sentence = None, "Type a number, 0 or more."
+    form = RuleForm({"kind": request.GET.get("rule", ""), "value": request.GET.get("value", "")})
+    if rule := form.rule() if form.is_valid() else None:
+        network, sentence = landing(run, Lineage.of(run), rule)
     else:
-        network, sentence = pick(Lineage.of(run), rule, value)
+        network, sentence = None, form.problem() or "Say by which rule."
     if request.headers.get("accept", "").startswith("application/json"):
         return JsonResponse({"network": network.name if network else None, "sentence": sentence})
     messages.add_message(request, messages.SUCCESS if network else messages.WARNING, sentence)
     changes: dict[str, Any] = {"network": network.name, "against": ""} if network else {}
-    return redirect(f"{urls.get('page')}{view.query(**changes)}#run-card")
+    query = View.read(request.GET.dict()).query(**changes)
+    return redirect(f"{urls.get('page')}{query}#run-card")
 
 
 @require_safe

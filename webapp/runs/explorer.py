@@ -9,9 +9,9 @@ from webapp.keeping import Addresses
 
 from .addresses import RunUrls
 from .card import card
+from .choice import KINDS, LANDING
 from .measures import COSTS, HEIGHTS, MEASURES
 from .models import Run
-from .picks import RULES
 from .snapshot import Lineage, metric_title
 from .survival import survival_context
 from .table import table
@@ -27,12 +27,18 @@ def explorer(run: Run, lineage: Lineage, urls: RunUrls, view: View) -> dict[str,
         "card": shown,
         "survival": survival_context(lineage, shown["selected"], urls),
         "axes": axes(run, view),
-        "rules": RULES,
+        "rules": [_button(key) for key in LANDING],
         "drop": lineage.max_drop,
         "filters": filters(run, view),
         "kept": view.parameters(),
         "plainly": [(name, value) for name, value in view.parameters().items() if name not in (*RANGED, "page")],
     }
+
+
+def _button(key: str) -> dict[str, str]:
+    """A rule as a button with a field behind it: "Smallest within … points" parted at its gap."""
+    label, unit = KINDS[key].label.split(" … ")
+    return {"key": key, "label": label, "unit": unit}
 
 
 def axes(run: Run, view: View) -> list[dict[str, Any]]:

@@ -299,6 +299,11 @@ def metric_label(run: Run) -> str:
     return "mAP@.5" if run.dataset.task == "detection" else "accuracy"
 
 
+def best_label(run: Run) -> str:
+    """What the task calls its most accurate offspring."""
+    return "the offspring of the highest mAP@.5" if run.dataset.task == "detection" else "the most accurate offspring"
+
+
 def metric_title(run: Run) -> str:
     """The same at the beginning of a line; the name of an abbreviation keeps its small letters."""
     return "mAP@.5" if run.dataset.task == "detection" else "Accuracy"

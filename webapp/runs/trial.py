@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from .change_forms import RuleForm
 from .choice import KINDS, PICKED, Rule
 from .models import Run
-from .snapshot import Lineage
+from .snapshot import Lineage, Snapshot, best_label, metric_label
+from .templatetags.figures import milliseconds, percent, size, times
 from .view import View
 
 NOWHERE = "No measured offspring fits that rule."
@@ -39,3 +40,19 @@ def trial_of(run: Run, view: View) -> Trial:
     assert rule.kind in KINDS
     tried = own.trying(rule)
     return Trial(own, tried, rule) if tried.choice else Trial(own, own, problem=NOWHERE)
+
+
+def landing(run: Run, lineage: Lineage, rule: Rule) -> tuple[Snapshot | None, str]:
+    """The network to select by a rule and why it is that one; None and a sentence where nothing is measured by it."""
+    choice = rule.choose(lineage)
+    if choice is None:
+        return None, NOWHERE
+    network = choice.network
+    figures = (
+        f"{times(lineage.smaller(network))} smaller" if lineage.smaller(network) else "",
+        f"{percent(network.validation_accuracy)} {metric_label(run)} on validation",
+        milliseconds(network.latency_ms) if rule.kind == "latency" else "",
+        size(network.bytes) if rule.kind == "size" else "",
+    )
+    why = rule.words(best_label(run), choice.met)
+    return network, f"{network.name} is {why}: {', '.join(filter(None, figures))}."
