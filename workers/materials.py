@@ -20,7 +20,7 @@ from django.db.models.fields.files import FieldFile
 
 from evolution_core.lineage import record_file
 from evolution_core.records import write_json
-from evolution_core.spec import NetworkError
+from evolution_core.spec import EustressError, NetworkError
 from webapp.datasets.models import Dataset
 from webapp.networks.models import Network
 from webapp.runs.models import BaseFile, DryRun, Run
@@ -33,6 +33,15 @@ _BLOCK = 1 << 20
 
 class InUse(Exception):
     """Another living process of this machine still works on the same network."""
+
+
+class Gone(EustressError):
+    """What the database says is in storage is not there: a disk that is not mounted, a backup brought back by half."""
+
+    def __init__(self, stored: FieldFile):
+        super().__init__(
+            f"{stored.instance} is gone from the server's storage ({stored.name}): it has to be brought back."
+        )
 
 
 def run_folder(run: Run) -> Path:
@@ -64,9 +73,13 @@ def restore(run: Run, folder: Path) -> None:
 
 
 def copy_out(stored: FieldFile, target: Path) -> None:
-    """A stored file's content at `target`, whole or not at all."""
+    """A stored file's content at `target`, whole or not at all. Raises :class:`Gone`."""
     part = target.with_name(f".{target.name}.part")
-    with stored.open("rb") as source, part.open("wb") as sink:
+    try:
+        source = stored.open("rb")
+    except FileNotFoundError:
+        raise Gone(stored) from None
+    with source, part.open("wb") as sink:
         shutil.copyfileobj(source, sink, _BLOCK)
     part.replace(target)
 
@@ -84,15 +97,19 @@ def sha256(path: Path) -> str:
 
 
 def local(stored: FieldFile, folder: Path) -> Path:
-    """A path to a stored file's content: its own where storage is a folder, else a copy below `folder`."""
+    """A path to a stored file's content: its own where storage is a folder, else a copy below `folder`. Raises
+    :class:`Gone`."""
     try:
-        return Path(stored.path)
+        path = Path(stored.path)
     except NotImplementedError:  # storage without paths, such as S3
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         target = folder / Path(str(stored.name)).name
         if not target.exists():
             copy_out(stored, target)
         return target
+    if not path.exists():
+        raise Gone(stored)
+    return path
 
 
 def source(dataset: Dataset) -> list[tuple[str, Path]]:

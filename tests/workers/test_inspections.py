@@ -135,6 +135,16 @@ def test_a_stopping_worker_hands_the_inspection_back(team: Any, dispatched: Mess
     assert (dataset.state, dataset.claimed_by, dataset.attempts) == (State.UPLOADED, "", 0)
 
 
+def test_a_file_that_is_gone_from_storage_is_named(team: Any, dispatched: Messages) -> None:
+    dataset = upload(team, picture_zip(each=6))
+    stored = dataset.files.get().file
+    stored.storage.delete(stored.name)
+    inspections.inspect_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == State.REFUSED  # and can be inspected again, once it is back
+    assert dataset.message.startswith(f"shapes.zip is gone from the server's storage ({stored.name})")
+
+
 def test_data_that_are_deleted_meanwhile_are_no_error(
     team: Any, dispatched: Messages, monkeypatch: pytest.MonkeyPatch
 ) -> None:

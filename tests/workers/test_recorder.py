@@ -254,6 +254,15 @@ def test_a_lost_folder_is_made_again_from_storage(network: Network, live: Callab
     assert (folder / "ancestor.json").exists()
 
 
+def test_a_network_that_is_gone_from_storage_is_named(
+    network: Network, live: Callable[..., None], tmp_path: Path
+) -> None:
+    live(measured(network, materials.run_folder(network.run)))
+    default_storage.delete(network.file.name)
+    with pytest.raises(materials.Gone, match="ancestor is gone from the server's storage"):
+        materials.restore(network.run, tmp_path)
+
+
 def test_two_processes_do_not_share_a_networks_files(network: Network) -> None:
     folder = materials.run_folder(network.run)
     with materials.alone(folder, "ancestor"):
