@@ -90,7 +90,7 @@ HEADLINES: dict[str, Headline] = {
     for headline in (
         Headline("lenet-mnist", "LeNet-5, 100 times smaller", "MNIST", {**_LENET, "environment": "100x"}, 5),
         Headline("lenet-fashion", "LeNet-5, 15 times smaller", "Fashion-MNIST", _FASHION, 5),
-        Headline("alexnet-cifar", "AlexNet, 20 times smaller", "CIFAR-10", {**_ALEXNET, "environment": "20x"}),
+        Headline("alexnet-cifar", "AlexNet, 20 times smaller", "CIFAR-10", {**_ALEXNET, "environment": "20x"}, 1),
         Headline(
             "resnet20-cifar", "ResNet-20, 2.6 times fewer MACs", "CIFAR-10", {**_RESNET, "environment": "2.6x"}, 1
         ),
