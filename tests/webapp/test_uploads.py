@@ -7,14 +7,16 @@ import fcntl
 import hashlib
 import json
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from tests.webapp.test_datasets import a_zip
@@ -22,6 +24,7 @@ from webapp.body_limit import SMALL
 from webapp.datasets.models import Dataset, DatasetFile
 from webapp.teams.models import Membership
 from webapp.uploads.models import LIFETIME, Upload
+from webapp.uploads.received import received_files
 from workers.sweeper import sweep
 
 pytestmark = pytest.mark.django_db
@@ -122,6 +125,40 @@ def test_an_upload_survives_that_a_data_set_cannot_be_stored(
     assert Upload.objects.get().is_whole
     assert finish(editor, pk).status_code == 201
     assert Dataset.objects.get().files.get().file.read() == CONTENT
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_finish_one_upload_at_once_make_one_data_set(
+    client_of: Any, eve: Any, monkeypatch: pytest.MonkeyPatch, dispatched: Any
+) -> None:
+    clients = [client_of(eve), client_of(eve)]
+    pk = whole(clients[0])
+    both_see_it, found = threading.Barrier(2), received_files
+
+    def slow(*args: Any) -> Any:
+        files = found(*args)
+        both_see_it.wait(30)
+        return files
+
+    monkeypatch.setattr("webapp.datasets.views.received_files", slow)
+
+    def press(client: Any) -> Any:
+        try:
+            return finish(client, pk)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = sorted(pool.map(press, clients), key=lambda answer: answer.status_code)
+    assert [answer.status_code for answer in answers] == [201, 422]
+    dataset = Dataset.objects.get()
+    assert answers[0].json() == {"url": f"/datasets/{dataset.pk}/"}
+    assert "finished or forgotten by another request" in answers[1].json()["errors"]["files"][0]
+    assert dispatched == [("workers.inspect_dataset", dataset.pk)]
+    assert dataset.files.get().file.read() == CONTENT
+    kept = [path for path in Path(default_storage.path("datasets")).rglob("*") if path.is_file()]
+    assert kept == [Path(dataset.files.get().file.path)]
+    assert not Upload.objects.exists()
 
 
 def test_a_piece_goes_only_where_the_last_one_ended(editor: Any) -> None:

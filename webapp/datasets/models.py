@@ -15,6 +15,8 @@ from webapp.dispatch import dispatch
 from webapp.fields import OrderedJSONField
 from webapp.teams.models import Team
 from webapp.uploads.handlers import shown_name
+from webapp.uploads.models import ENDED, UploadError
+from webapp.uploads.received import forget
 
 
 class Dataset(models.Model):
@@ -81,6 +83,8 @@ class Dataset(models.Model):
         """Stores the files of one upload and asks for their inspection. Leaves nothing behind when storing fails.
 
         Files are stored outside any transaction: a large one may take long, and nobody else should wait for it.
+        Uploads that came in pieces end with the transaction that makes the data set: UploadError when another request
+        has ended one of them meanwhile, and made its own data set of it.
         """
         dataset = cls.objects.create(team=team, name=name, created_by=user, state=cls.State.RECEIVING)
         try:
@@ -93,12 +97,15 @@ class Dataset(models.Model):
                     sha256=getattr(file, "sha256", ""),  # else the worker's to find: it reads the file anyway
                     file=file,
                 )
+            with transaction.atomic():
+                if not forget(files):
+                    raise UploadError(409, f"{name} {ENDED}")
+                cls.objects.filter(pk=dataset.pk).update(state=cls.State.UPLOADED)
+                dispatch("workers.inspect_dataset", dataset.pk)
         except BaseException:
-            dataset.delete_with_files()
+            if cls.objects.filter(pk=dataset.pk, state=cls.State.RECEIVING).exists():  # a commit may succeed unheard
+                dataset.delete_with_files()
             raise
-        with transaction.atomic():
-            cls.objects.filter(pk=dataset.pk).update(state=cls.State.UPLOADED)
-            dispatch("workers.inspect_dataset", dataset.pk)
         dataset.refresh_from_db()
         return dataset
 

@@ -22,7 +22,7 @@ from webapp.datasets.presentation import context
 from webapp.keeping import Addresses, kept
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 from webapp.teams.models import Team
-from webapp.uploads.models import Upload
+from webapp.uploads.models import Upload, UploadError
 from webapp.uploads.received import announced, forget, received_files
 
 
@@ -61,13 +61,15 @@ def upload(request: HttpRequest) -> HttpResponseBase:
     form = UploadForm(request.POST, files) if request.method == "POST" else UploadForm()
     if form.is_bound and form.is_valid():
         cleaned = form.cleaned_data
-        dataset = Dataset.receive(
-            team=request.team,  # type: ignore[attr-defined]
-            user=request.user,
-            name=cleaned["name"],
-            files=cleaned["files"],
-        )
-        forget(received)
+        try:
+            dataset = Dataset.receive(
+                team=request.team,  # type: ignore[attr-defined]
+                user=request.user,
+                name=cleaned["name"],
+                files=cleaned["files"],
+            )
+        except UploadError as error:
+            return _refusal({"files": [str(error)]})
         address = reverse("datasets:detail", args=[dataset.pk])
         return JsonResponse({"url": address}, status=201) if wants_json else redirect(address)
     if "files" in form.errors:

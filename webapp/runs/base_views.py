@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from webapp.keeping import Addresses, Table, kept
 from webapp.teams.access import editor_required, get_object_or_404, team_required
-from webapp.uploads.models import Upload
+from webapp.uploads.models import Upload, UploadError
 from webapp.uploads.received import announced, forget, received_files
 
 from . import bases
@@ -63,6 +63,8 @@ def base_add(request: HttpRequest) -> HttpResponse:
         base = bases.take(file, kind, request.team, request.user)  # type: ignore[attr-defined]
     except bases.BaseFileError as error:
         forget(received)  # it is no network, and never will be
+        return _refusal(request, str(error))
+    except UploadError as error:
         return _refusal(request, str(error))
     forget(received)
     return JsonResponse(bases.base_json(base)) if _wants_json(request) else redirect("runs:bases")

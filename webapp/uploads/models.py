@@ -23,6 +23,7 @@ from webapp.teams.models import Team
 LIFETIME = timedelta(days=1)  # after the last piece
 MOST = 64  # files that one person may have on their way
 PIECE = 1 << 20  # bytes read at a time
+ENDED = "was finished or forgotten by another request meanwhile. Look at the list before you send it again."
 
 
 class Readable(Protocol):
@@ -170,22 +171,26 @@ class Upload(models.Model):
     def lend(self) -> Path:
         """Another name of the bytes, which somebody may move away: only :meth:`forget` ends the upload's own.
 
-        A hard link: nothing is copied, unless the file system knows no links.
+        A hard link: nothing is copied, unless the file system knows no links. Raises UploadError when they are gone.
         """
         lent = self.path.with_name(f"{self.pk}-{uuid.uuid4().hex}{LENT}")
         try:
             os.link(self.path, lent)
+        except FileNotFoundError:
+            raise UploadError(409, f"{self.name} {ENDED}") from None
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
                 raise
             shutil.copyfile(self.path, lent)
         return lent
 
-    def forget(self) -> None:
-        """Deletes the row, and the bytes if nobody has taken them."""
+    def forget(self) -> bool:
+        """Deletes the row, and the bytes if nobody has taken them. False when the row was gone already: of two who
+        forget at once, one learns that she came second."""
         path = self.path
-        self.delete()
+        gone, _ = Upload.objects.filter(pk=self.pk).delete()
         transaction.on_commit(lambda: path.unlink(missing_ok=True))
+        return bool(gone)
 
     @classmethod
     def forget_stale(cls) -> None:

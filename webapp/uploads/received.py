@@ -66,17 +66,28 @@ def received_files(request: HttpRequest, ids: Iterable[str]) -> list[UploadedFil
         if pk is not None:
             mine = Upload.objects.filter(created_by=request.user, team=request.team)  # type: ignore[attr-defined, misc]
             upload = mine.filter(pk=pk).first()
-        if upload is None:
+        try:
+            file = ReceivedFile(upload) if upload is not None else None
+        except FileNotFoundError:  # ended by another request just now
+            file = None
+        if upload is None or file is None:
             raise ValueError("A file is not there any more. Choose the files again.")
         if not upload.is_whole:
+            file.close()
             raise ValueError(f"{upload.name} has not come whole. Press Upload to go on.")
-        files.append(ReceivedFile(upload))
+        files.append(file)
     return files
 
 
-def forget(files: Iterable[UploadedFile]) -> None:
-    """After they were stored (or refused): nothing of the uploads is left."""
+def forget(files: Iterable[UploadedFile]) -> bool:
+    """After they were stored (or refused): nothing of the uploads is left. False when somebody else has ended one.
+
+    Inside the transaction that makes something of them, it is what decides between two requests that both saw the same
+    upload whole: the rows are one request's to delete.
+    """
+    ours = True
     for file in files:
         if isinstance(file, ReceivedFile):
             file.close()
-            file.upload.forget()
+            ours = file.upload.forget() and ours
+    return ours
