@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "webapp.static_files.StaticFilesMiddleware",
+    "webapp.server.middleware.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "webapp.server.middleware.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -1,16 +1,20 @@
-"""Python's garbage collector and pages: it leaves alone what is loaded, and pages leave little to it."""
+"""How answers leave: pages and tables compressed, and none of them waits for Python's garbage collector."""
 
 from __future__ import annotations
 
 import gc
+import gzip
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+from django.http import StreamingHttpResponse
+from django.test import RequestFactory
 
 from tests.webapp.factories import make_evolution
 from webapp.runs.snapshot import Lineage
+from webapp.server.middleware import GZipMiddleware
 
 ASKED = """
 import gc, os, sys
@@ -62,3 +66,27 @@ def test_a_lineage_ends_with_the_page_that_read_it(client_of: Any, vic: Any, tea
     finally:
         gc.enable()
     assert left == 0
+
+
+@pytest.mark.django_db
+def test_texts_leave_compressed_and_files_as_they_are(client_of: Any, vic: Any, team: Any) -> None:
+    client, run = client_of(vic), make_evolution(team, finished=True)
+    accepts = {"accept-encoding": "gzip, br"}
+    for address in ("chart.json", "tables/networks.csv", "lineage.json"):
+        plain = client.get(f"/runs/{run.pk}/{address}")
+        small = client.get(f"/runs/{run.pk}/{address}", headers=accepts)
+        assert (plain.get("Content-Encoding"), small["Content-Encoding"]) == (None, "gzip")
+        assert gzip.decompress(small.content) == plain.content
+        assert len(small.content) < len(plain.content) / 2
+        assert "Accept-Encoding" in plain["Vary"]
+    page = client.get(f"/runs/{run.pk}/", headers=accepts)
+    assert gzip.decompress(page.content).endswith(b"</html>\n")
+    weights = client.get(f"/runs/{run.pk}/networks/5-2/safetensors", headers=accepts)
+    assert weights.streaming
+    assert "Content-Encoding" not in weights
+
+
+def test_events_leave_at_once() -> None:
+    request = RequestFactory().get("/", headers={"accept-encoding": "gzip"})
+    events = StreamingHttpResponse([b"data: 1\n\n" * 100], content_type="text/event-stream; charset=utf-8")
+    assert "Content-Encoding" not in GZipMiddleware(lambda _: events)(request)
