@@ -27,4 +27,8 @@ RESNET = study(
     "To a share of 1 / 2.6 of the multiply-adds in three generations.",
     data="cifar10-jpeg",
     further=("4x", "to a quarter"),
+    more=(
+        Arm("distillation", "half of the loss follows the ancestor", REMEDIES, fields={"distillation": 0.5}),
+        Arm("late", "most epochs in the last generation", REMEDIES, fields={"epochs": 1.0, "last_epochs": 10.0}),
+    ),
 )
