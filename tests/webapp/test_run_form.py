@@ -391,7 +391,9 @@ def test_the_estimate_follows_what_is_typed(client_of: Any, ada: Any, vic: Any, 
     values = posted(typed_spec(RunSpec.from_json({"generations": 1})) | {"dataset": dataset.pk}).urlencode()
     address, form_type = reverse("runs:estimate"), "application/x-www-form-urlencoded"
     assert b"About 3 trainings" in client_of(ada).post(address, values, content_type=form_type).content
-    assert b"once every field" in client_of(ada).post(address, "generations=x", content_type=form_type).content
+    broken = f"generations=x&dataset={dataset.pk}"
+    assert b"once every field" in client_of(ada).post(address, broken, content_type=form_type).content
+    assert b"needs a data set" in client_of(ada).post(address, "generations=1", content_type=form_type).content
     assert client_of(vic).post(address, values, content_type=form_type).status_code == 403
 
 

@@ -42,7 +42,8 @@ def list_table(request: HttpRequest, kind: str) -> HttpResponse:
 
 def datasets_of(team: Team) -> QuerySet[Dataset]:
     """Newest first, each with the `bytes` of its files."""
-    return Dataset.objects.filter(team=team).annotate(bytes=Sum("files__size")).select_related("created_by")
+    rows = Dataset.objects.filter(team=team).annotate(bytes=Sum("files__size")).select_related("created_by")
+    return rows.order_by("-created_at", "-pk")  # said aloud: the model's own order is dropped where rows are grouped
 
 
 @require_http_methods(["GET", "POST"])

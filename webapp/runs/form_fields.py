@@ -8,9 +8,10 @@ from typing import Any
 from django import forms
 
 from evolution_core.spec import Setting
-from evolution_core.spec.catalogue import Parameter, Part
+from evolution_core.spec.catalogue import RESOURCES, Parameter, Part
 
 _LONGEST = 2000  # characters of any typed value; far above every honest one
+_SEEN_WHOLE = 28  # characters of a placeholder that no width of the page cuts off
 
 
 class Names(forms.Field):
@@ -65,12 +66,14 @@ def _number(minimum: float, maximum: float, kind: str, placeholder: str = "") ->
     if maximum < float("inf"):
         attributes["max"] = plain(maximum)
     if placeholder:
-        attributes["placeholder"] = placeholder
+        attributes["placeholder"] = placeholder if len(placeholder) <= _SEEN_WHOLE else "automatic"
     return forms.NumberInput(attrs=attributes)
 
 
 def _choices(known: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(name, part.label if isinstance(part, Part) else name) for name, part in known.items()]
+    """Names and labels; what has no label of its own is called as its resource is, if there is one."""
+    labels = {name: part.label for name, part in {**RESOURCES, **known}.items() if isinstance(part, Part)}
+    return [(name, labels.get(name, name.capitalize())) for name in known]
 
 
 def typed(value: Any) -> Any:

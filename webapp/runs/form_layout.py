@@ -97,9 +97,10 @@ def more_sections(form: RunForm) -> list[Section]:
     sections = []
     for group, title in GROUPS.items():
         settings = {n: s for n, s in SETTINGS.items() if s.group == group and not _is_seen(n) and n not in _APART}
-        inputs = tuple(_input(form, name, setting) for name, setting in settings.items())
+        inputs = [_input(form, name, setting) for name, setting in settings.items()]
+        inputs.sort(key=lambda one: not one.options)  # choices take half a line each; figures fill lines of four
         if inputs:
-            sections.append(Section(title, inputs, any(i.field.errors for i in inputs)))
+            sections.append(Section(title, tuple(inputs), any(i.field.errors for i in inputs)))
     return sections
 
 

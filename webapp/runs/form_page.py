@@ -16,6 +16,7 @@ from . import dry_runs, form_layout
 from .estimate import estimate_all, what_is_left
 from .forms import RunForm, typed_spec
 from .models import DryRun, Run, RunTemplate
+from .not_ready import NotReady, not_ready
 from .presets import PRESETS, TASK_DEFAULTS
 from .run_templates import templates_of
 from .suggestions import suited
@@ -34,21 +35,22 @@ class Start:
     preset: str = ""
     template: int | None = None
     headline: str = ""
+    not_ready: NotReady | None = None
 
 
 def start_of(request: HttpRequest) -> Start:
     """What the address asks for; unknown names fall back to the defaults."""
-    dataset = _first_dataset(request)
+    dataset, not_ready = _first_dataset(request)
     key = _number(request.GET.get("template", ""))
     for template, spec in templates_of(request.team) if key else ():  # type: ignore[attr-defined]
         if template.pk == key:
-            return Start(spec, dataset, template=key)
+            return Start(spec, dataset, template=key, not_ready=not_ready)
     headline = HEADLINES.get(request.GET.get("headline", ""))
     if headline is not None and headline.seeds and (dataset is None or dataset.task == headline.task):
-        return Start(headline.spec, dataset, headline=headline.name)
+        return Start(headline.spec, dataset, headline=headline.name, not_ready=not_ready)
     preset = PRESETS.get(request.GET.get("preset", "")) or PRESETS["balanced"]
     spec = preset.spec_for(dataset.task if dataset else "classification")
-    return Start(suited(spec, dataset), dataset, preset=preset.name)
+    return Start(suited(spec, dataset), dataset, preset=preset.name, not_ready=not_ready)
 
 
 def page(
@@ -69,6 +71,7 @@ def page(
         "headlines": _headlines(start),
         "templates": _templates(request, start),
         "chosen": start.dataset,
+        "not_ready": start.not_ready,
         "forecast": dry_runs.forecast(dry_run) if dry_run is not None else None,
         "no_data": not form.fields["dataset"].queryset.exists(),  # type: ignore[attr-defined]
     }
@@ -134,7 +137,8 @@ def following(request: HttpRequest, form: RunForm, origin: Run | None) -> dict[s
     """The estimate, the differences from the run that is cloned, the sweep's count; empty while a field is wrong."""
     form = _bound(request, form)
     if not form.is_valid():
-        return {"estimate": None, "differences": None, "sweep": None, "origin": origin}
+        lacks = "dataset" in form.errors
+        return {"estimate": None, "lacks_data": lacks, "differences": None, "sweep": None, "origin": origin}
     dataset = form.cleaned_data["dataset"]
     return {
         "estimate": estimate_all(form.sweep.specs or (form.spec,), dataset, request.team),  # type: ignore[attr-defined]
@@ -170,13 +174,19 @@ def origin_of(request: HttpRequest) -> Run | None:
     return Run.objects.select_related("dataset").filter(team=request.team, pk=key).first()  # type: ignore[attr-defined]
 
 
-def _first_dataset(request: HttpRequest) -> Dataset | None:
-    """The data set named in the address if it is the team's and ready; else the latest that is."""
-    ready = Dataset.objects.filter(team=request.team, state=Dataset.State.READY)  # type: ignore[attr-defined]
-    wanted = _number(request.GET.get("dataset", ""))
-    if wanted is not None and (found := ready.filter(pk=wanted).first()):
-        return found
-    return ready.first()
+def _first_dataset(request: HttpRequest) -> tuple[Dataset | None, NotReady | None]:
+    """The data set named in the address if it is the team's and ready; else the latest that is, and why. Where none is,
+    the latest of all tells what it waits for."""
+    of_team = Dataset.objects.filter(team=request.team)  # type: ignore[attr-defined]
+    wanted = request.GET.get("dataset", "")
+    key = _number(wanted)
+    found = of_team.filter(pk=key).first() if key is not None else None
+    if found is not None and found.state == Dataset.State.READY:
+        return found, None
+    instead = of_team.filter(state=Dataset.State.READY).first()
+    if found is None and not wanted and instead is None:
+        found = of_team.first()
+    return instead, not_ready(found) if found is not None or wanted else None
 
 
 def _number(text: str) -> int | None:
