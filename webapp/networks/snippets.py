@@ -1,4 +1,5 @@
-"""How to load what was taken away: a few lines that run as they stand, but for the image's name."""
+"""How to load what was taken away: a few lines that run as they stand, but for the image's name. They are short, to be
+read beside the page's figures without moving sideways."""
 
 from __future__ import annotations
 
@@ -17,10 +18,13 @@ from evolution_core.genome import load_network
 network = load_network("{file_name(network, "safetensors")}")
 genome = network.genome
 channels, height, width = genome.shape
-image = Image.open("image.jpg").convert("L" if channels == 1 else "RGB")
-image = image.resize((width, height), Image.Resampling.BICUBIC)
-pixels = torch.from_numpy(np.array(image, dtype=np.float32)).view(height, width, channels).permute(2, 0, 1) / 255
-mean, std = torch.tensor(genome.mean).view(-1, 1, 1), torch.tensor(genome.std).view(-1, 1, 1)
+image = Image.open("image.jpg")
+image = image.convert("L" if channels == 1 else "RGB")
+image = image.resize((width, height), Image.BICUBIC)
+pixels = torch.from_numpy(np.array(image, np.float32) / 255)
+pixels = pixels.view(height, width, channels).permute(2, 0, 1)
+mean = torch.tensor(genome.mean).view(-1, 1, 1)
+std = torch.tensor(genome.std).view(-1, 1, 1)
 with torch.inference_mode():
     outputs = network.model(((pixels - mean) / std)[None])
 print(genome.classes[outputs.argmax().item()])"""
@@ -35,11 +39,14 @@ import onnxruntime
 from PIL import Image
 
 session = onnxruntime.InferenceSession("{file_name(network, "onnx")}")
-about = json.loads(session.get_modelmeta().custom_metadata_map["eustress"])
+stored = session.get_modelmeta().custom_metadata_map
+about = json.loads(stored["eustress"])
 channels, height, width = about["input"]["shape"]
-image = Image.open("image.jpg").convert("L" if channels == 1 else "RGB")
-image = image.resize((width, height), Image.Resampling.BICUBIC)
-pixels = np.array(image, dtype=np.float32).reshape(height, width, channels).transpose(2, 0, 1)  # 0 to 255
+image = Image.open("image.jpg")
+image = image.convert("L" if channels == 1 else "RGB")
+image = image.resize((width, height), Image.BICUBIC)
+pixels = np.array(image, np.float32)  # 0 to 255
+pixels = pixels.reshape(height, width, -1).transpose(2, 0, 1)
 (outputs,) = session.run(None, {{"image": pixels[None]}})
 print(about["classes"][outputs.argmax()])"""
 
@@ -57,16 +64,21 @@ from evolution_core.tasks.detection import detect
 network = load_network("{file_name(network, "safetensors")}")
 genome = network.genome
 channels, height, width = genome.shape
-image = Image.open("image.jpg").convert("L" if channels == 1 else "RGB")
-small = image.resize((width, height), Image.Resampling.BICUBIC)
-pixels = torch.from_numpy(np.array(small, dtype=np.float32)).view(height, width, channels).permute(2, 0, 1) / 255
-mean, std = torch.tensor(genome.mean).view(-1, 1, 1), torch.tensor(genome.std).view(-1, 1, 1)
+image = Image.open("image.jpg")
+image = image.convert("L" if channels == 1 else "RGB")
+small = image.resize((width, height), Image.BICUBIC)
+pixels = torch.from_numpy(np.array(small, np.float32) / 255)
+pixels = pixels.view(height, width, channels).permute(2, 0, 1)
+mean = torch.tensor(genome.mean).view(-1, 1, 1)
+std = torch.tensor(genome.std).view(-1, 1, 1)
 with torch.inference_mode():
     outputs = network.model(((pixels - mean) / std)[None])
-found = detect(outputs, region_of(network.model).anchors, threshold=0.25)[0]
+anchors = region_of(network.model).anchors
+found = detect(outputs, anchors, threshold=0.25)[0]
 scale = torch.tensor([image.width, image.height] * 2)
-for corners, score, label in zip(found.corners * scale, found.scores, found.classes):
-    print(genome.classes[label], f"{{score:.2f}}", corners.tolist())"""
+rows = zip(found.corners * scale, found.scores, found.classes)
+for box, score, label in rows:
+    print(genome.classes[label], f"{{score:.2f}}", box.tolist())"""
 
 
 def boxes_snippet(network: Network) -> str:
@@ -78,13 +90,19 @@ import onnxruntime
 from PIL import Image
 
 session = onnxruntime.InferenceSession("{file_name(network, "onnx-nms")}")
-about = json.loads(session.get_modelmeta().custom_metadata_map["eustress"])
+stored = session.get_modelmeta().custom_metadata_map
+about = json.loads(stored["eustress"])
 channels, height, width = about["input"]["shape"]
-image = Image.open("image.jpg").convert("L" if channels == 1 else "RGB")
-small = image.resize((width, height), Image.Resampling.BICUBIC)
-pixels = np.array(small, dtype=np.float32).reshape(height, width, channels).transpose(2, 0, 1)  # 0 to 255
+image = Image.open("image.jpg")
+image = image.convert("L" if channels == 1 else "RGB")
+small = image.resize((width, height), Image.BICUBIC)
+pixels = np.array(small, np.float32)  # 0 to 255
+pixels = pixels.reshape(height, width, -1).transpose(2, 0, 1)
 threshold = np.array([0.25], np.float32)
-boxes, scores, classes = session.run(None, {{"image": pixels[None], "score_threshold": threshold}})
-boxes *= np.array([image.width / width, image.height / height] * 2)
+inputs = {{"image": pixels[None], "score_threshold": threshold}}
+boxes, scores, classes = session.run(None, inputs)
+scale = [image.width / width, image.height / height] * 2
+boxes *= np.array(scale)
 for box, score, label in zip(boxes, scores, classes):
-    print(about["classes"][label], f"{{score:.2f}}", box.round(1).tolist())"""
+    name = about["classes"][label]
+    print(name, f"{{score:.2f}}", box.round(1).tolist())"""
