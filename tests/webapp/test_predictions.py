@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -174,3 +175,26 @@ def test_the_snippets_are_those_of_a_detector(client_of, vic, run):
 
 def test_pictures_lie_below_their_run():
     assert picture_name(7, 3) == "runs/7/pictures/3.jpg"
+
+
+def test_words_give_way_to_those_of_surer_boxes_and_stay_in_the_picture(client_of, vic, run):
+    name = run.networks.get(name="1-1").predictions.name
+    with default_storage.open(name) as file:
+        stored = json.load(file)
+    stored["images"][0]["found"] = [
+        [0, 0.50, 0.50, 0.80, 0.80, 0.60],
+        [1, 0.52, 0.51, 0.90, 0.90, 0.90],  # surer, and its words would be where the first one's are
+        [0, 0.97, 0.10, 1.00, 0.20, 0.50],  # at the edge
+        [0, 0.10, 0.52, 0.20, 0.80, 0.30],
+    ]
+    default_storage.delete(name)
+    default_storage.save(name, ContentFile(json.dumps(stored).encode()))
+    text = page(client_of(vic), run).split('aria-label="Boxes of 1-1')[1].split("</svg>")[0]
+    words = re.findall(r'<text class="([^"]*)" data-score="([^"]*)" x="([^"]*)" y="[^"]*"([^>]*)>', text)
+    assert words == [
+        ("c0 hushed hushed-small", "0.6000", "200.0", ""),
+        ("c1", "0.9000", "208.0", ""),
+        ("c0", "0.5000", "400.0", ' text-anchor="end"'),
+        ("c0", "0.3000", "40.0", ""),
+    ]
+    assert text.index("<rect") < text.rindex("<rect") < text.index("<text")  # no box is drawn over words

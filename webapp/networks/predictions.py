@@ -24,6 +24,7 @@ from webapp.runs.snapshot import ANCESTOR
 EACH = 6  # pictures on a page
 FAINTEST, SURE = 0.05, 0.25  # thresholds: the lowest that is stored, and the usual one
 COLOURS = 8  # classes that have a colour of their own
+WORDS = {"hushed": 12.0, "hushed-small": 19.0}  # how high words are, in its pixels: of a picture shown large, and small
 
 
 def index_name(run_id: int) -> str:
@@ -121,7 +122,7 @@ def _picture(
         "sides": [
             {
                 "name": name,
-                "boxes": [_box(box, classes, size, threshold) for box in images[number]["found"]],
+                "boxes": _worded([_box(box, classes, size, threshold) for box in images[number]["found"]], size),
                 "hits": images[number]["hits"],
                 "wrong": images[number]["sure"] - images[number]["hits"],
                 "truths": len(about["truths"]),
@@ -143,11 +144,37 @@ def _box(box: list[float], classes: list[str], size: tuple[int, int], threshold:
         "y": y,
         "width": round((right - left) * width, 1),
         "height": round((bottom - top) * height, 1),
-        "text_y": round(y - 4 if y > 18 else y + 14, 1),
     }
     if len(box) > 5:
         found |= {"score": round(box[5], 4), "percent": round(100 * box[5]), "below": box[5] < threshold}
     return found
+
+
+def _worded(boxes: list[dict[str, Any]], size: tuple[int, int]) -> list[dict[str, Any]]:
+    """The boxes with the place of their words, and "hushed": the classes that hide words which would cover a surer
+    box's. As the surest are placed first, what a threshold hides never leaves a gap that other words could fill."""
+    tallest = max(WORDS.values())
+    taken: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in WORDS}
+    for box in sorted(boxes, key=lambda one: -one["score"]):
+        letters = 0.66 * len(f"{box['name']} {box['percent']} %")  # of their height
+        to_left = box["x"] + tallest * letters > size[0]
+        x = min(box["x"] + box["width"], size[0]) if to_left else box["x"]
+        y = box["y"] - 4 if box["y"] > tallest + 4 else box["y"] + tallest
+        hushed = []
+        for name, height in WORDS.items():
+            left = x - height * letters if to_left else x
+            place = (left, y - height, left + height * letters, y)
+            if any(_overlap(place, other) for other in taken[name]):
+                hushed.append(name)
+            else:
+                taken[name].append(place)
+        box["words"] = {"x": round(x, 1), "y": round(y, 1), "to_left": to_left}
+        box["hushed"] = " ".join(hushed)
+    return boxes
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def picture_response(run: Run, number: int) -> HttpResponse:
