@@ -88,7 +88,9 @@ def test_the_ancestor_is_compared_with_nothing(client_of: Any, ada: Any, finishe
     page = client_of(ada).get(page_of(finished, "ancestor")).content.decode()
     assert "What was measured" in page
     assert "fewer" not in page
-    assert "the ancestor" in page
+    assert "<h1>The ancestor</h1>" in page
+    assert "both measured alternately" not in page
+    assert 'class="bar-fill"' not in page  # what is left of its layers is all of them
 
 
 def test_a_living_network_says_what_it_does(client_of: Any, ada: Any, team: Any, dataset: Any) -> None:

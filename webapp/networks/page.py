@@ -144,7 +144,8 @@ def figures(own: Snapshot, lineage: Lineage, in_onnx: Mapping[str, dict[str, Any
                 "own": own.latency_ms,
                 "ancestor": own.ancestor_latency_ms,
                 "ratio": own.speed_up,
-                "note": "one image, one thread’s work in ONNX Runtime on the worker; both measured alternately",
+                "note": "one image, one thread’s work in ONNX Runtime on the worker"
+                + ("" if own.is_ancestor else "; both measured alternately"),
             }
         )
     for label, field in (("on validation", "validation_accuracy"), ("on unseen images", "test_accuracy")):
