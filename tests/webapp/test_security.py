@@ -180,7 +180,9 @@ def session(transactional_db, client_of, ada) -> str:
     return str(client_of(ada).session.session_key)
 
 
-def ask(path: str, *, length: int | None = None, chunks: int = 0, session: str = "") -> tuple[int, int]:
+def ask(
+    path: str, *, length: int | None = None, chunks: int = 0, session: str = "", method: str = "POST"
+) -> tuple[int, int]:
     """Sends a request through the guard; its status, and how many bytes the application behind it got to see."""
     seen = 0
 
@@ -208,7 +210,7 @@ def ask(path: str, *, length: int | None = None, chunks: int = 0, session: str =
 
     headers = [(b"content-length", str(length).encode())] if length is not None else []
     headers += [(b"cookie", f"eustress_csrf=x; eustress_session={session}".encode())] if session else []
-    scope = {"type": "http", "method": "POST", "path": path, "headers": headers}
+    scope = {"type": "http", "method": method, "path": path, "headers": headers}
     asyncio.run(BodyLimit(application)(scope, receive, send))
     return sent[0]["status"], seen
 
@@ -233,6 +235,13 @@ def test_strangers_and_other_addresses_may_send_only_a_little(session):
     assert ask("/datasets/new/", chunks=12, session="abcdefgh" * 4)[0] == 401
     assert ask("/team/rename/", length=SMALL + 1, session=session)[0] == 413
     assert ask("/sign-in/", length=SMALL, session=session)[0] == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_no_method_goes_round_the_limit(method, session):
+    assert ask("/sign-in/", chunks=12, method=method)[0] == 413
+    assert ask("/datasets/new/", length=SMALL + 1, session=session, method=method) == (401, 0)
+    assert ask("/datasets/", method=method) == (200, 0)
 
 
 def test_a_body_that_the_disk_could_not_hold_is_refused(settings, monkeypatch, session):
