@@ -174,6 +174,32 @@ def test_an_admin_runs_the_team_but_does_not_touch_owners_nor_make_them(client_o
     assert not team.memberships.filter(user=eve).exists()
 
 
+@pytest.mark.parametrize("way", ["removed", "made a viewer", "left"])
+def test_who_goes_does_not_come_back_by_her_own_link(client_of, client, ada, join, team, way):
+    admin = join("adam", team, "admin")
+    _, link = invite(client_of(admin), "second@example.org", "admin")
+    _, kept = invite(client_of(ada), "third@example.org", "viewer")
+    member = Membership.objects.get(user=admin)
+    if way == "left":
+        client_of(admin).post("/team/leave/")
+    elif way == "removed":
+        page = client_of(ada).post(f"/team/members/{member.pk}/remove/", follow=True).content.decode()
+        assert "1 link." in page
+    else:
+        client_of(ada).post(f"/team/members/{member.pk}/role/", {"role": "viewer"})
+    assert client.get(link).status_code == client.get("/join/nothing/").status_code
+    assert Invitation.pending(team).get().email == "third@example.org"
+    assert client.get(kept).status_code == 200
+
+
+def test_a_demoted_owner_keeps_the_links_that_she_may_still_give(client_of, ada, join, team):
+    olga = join("ozzy", team, "owner")
+    for role in ("owner", "editor"):
+        invite(client_of(olga), f"{role}@example.com", role)
+    client_of(ada).post(f"/team/members/{Membership.objects.get(user=olga).pk}/role/", {"role": "admin"})
+    assert [one.role for one in Invitation.pending(team)] == ["editor"]
+
+
 def test_nobody_changes_her_own_role_or_another_teams_members(client_of, ada, olga, team, other_team):
     client = client_of(ada)
     mine, theirs = team.memberships.get(user=ada), other_team.memberships.get(user=olga)

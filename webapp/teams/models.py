@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -97,6 +98,12 @@ class Membership(models.Model):
     def can_change(self, other: Membership) -> bool:
         """Whether this member may change the other's role or remove him. Only owners touch owners."""
         return self.team_id == other.team_id and self.pk != other.pk and other.role in self.roles_to_give()
+
+    def withdraw_invitations(self, *, beyond: Collection[str] = ()) -> int:
+        """Closes the links that this member has made to other roles than these, and says how many: whoever is removed,
+        or may give less than before, must not come back by a link of her own."""
+        mine = Invitation.pending(self.team).filter(created_by=self.user_id)
+        return mine.exclude(role__in=beyond).delete()[0]
 
 
 def hashed(token: str) -> str:

@@ -64,6 +64,10 @@ def invite(request: HttpRequest) -> HttpResponse:
         return team_page(request, invitation_form=form, status=422)
     email, role = form.cleaned_data["email"], form.cleaned_data["role"]
     with transaction.atomic():
+        # As she is now, and so until the link is made: whoever removes her meanwhile finds the link, and closes it.
+        now = Membership.objects.select_for_update().filter(pk=me.pk).first()
+        if now is None or role not in now.roles_to_give():
+            raise PermissionDenied
         Invitation.pending(me.team).filter(email=email).delete()
         invitation, token = Invitation.issue(team=me.team, email=email, role=role, created_by=me.user)
     response = team_page(request, made=invitation, made_link=absolute("join", token, request))
@@ -89,8 +93,11 @@ def change_role(request: HttpRequest, pk: int) -> HttpResponse:
         me, other = _me_and_other(request, row)
         if role not in me.roles_to_give():
             raise PermissionDenied
-        Membership.objects.filter(pk=other.pk).update(role=role)
-    messages.success(request, f"{other.user} is now {Membership.Role(role).label.lower()}.")
+        other.role = role
+        other.save(update_fields=["role"])
+        withdrawn = other.withdraw_invitations(beyond=other.roles_to_give())
+    said = f"{other.user} is now {Membership.Role(role).label.lower()}."
+    messages.success(request, f"{said}{_and_withdrawn(withdrawn)}")
     return redirect("teams:detail")
 
 
@@ -100,9 +107,14 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(request, Membership, pk=pk)
     with transaction.atomic():
         _, other = _me_and_other(request, row)
+        withdrawn = other.withdraw_invitations()
         other.delete()
-    messages.success(request, f"{other.user} is no longer in this team.")
+    messages.success(request, f"{other.user} is no longer in this team.{_and_withdrawn(withdrawn)}")
     return redirect("teams:detail")
+
+
+def _and_withdrawn(links: int) -> str:
+    return f" What they had invited to is withdrawn, too: {links} link{'' if links == 1 else 's'}." if links else ""
 
 
 def _me_and_other(request: HttpRequest, row: Membership) -> tuple[Membership, Membership]:
@@ -126,6 +138,7 @@ def leave(request: HttpRequest) -> HttpResponse:
         if me.is_owner and not me.team.has_other_owner(me.user):
             messages.error(request, "You are the only owner: make somebody else an owner before you leave.")
             return redirect("teams:detail")
+        me.withdraw_invitations()
         me.delete()
     messages.success(request, f"You have left {me.team}.")
     return redirect("home")
