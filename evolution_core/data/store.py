@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-FORMAT = 1  # raise it when decoding or resizing changes: old stores are then passed over
+FORMAT = 2  # raise it when decoding, resizing or the order of images changes: old stores are then passed over
 _DOCUMENT = "store.json"
 
 
@@ -31,9 +31,13 @@ class Store:
     folder: Path | None = None  # where it lies, if it does
 
 
-def place(cache: Path, fingerprint: str, shape: tuple[int, int, int]) -> Path:
-    """Where the store of this content and shape lies or would lie."""
-    return cache / f"{fingerprint[:40]}-{shape[0]}x{shape[1]}x{shape[2]}-v{FORMAT}"
+def place(cache: Path, fingerprint: str, shape: tuple[int, int, int], reading: str = "") -> Path:
+    """Where the store of this content and shape lies or would lie.
+
+    `reading` digests the images' order and labels, where they are read anew each time and could come out otherwise.
+    """
+    read_as = f"-{reading[:16]}" if reading else ""
+    return cache / f"{fingerprint[:40]}-{shape[0]}x{shape[1]}x{shape[2]}-v{FORMAT}{read_as}"
 
 
 def open_store(folder: Path) -> Store | None:

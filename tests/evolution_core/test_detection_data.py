@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from evolution_core.data import Inspection, inspect, load
-from evolution_core.data.detection.annotations import part_of
+from evolution_core.data.detection import annotations
+from evolution_core.data.detection.annotations import part_of, part_of_document
 from evolution_core.data.detection.yolo import yaml_names
 from evolution_core.spec import DataError, RunSpec
 from tests.evolution_core.boxes import (
@@ -120,14 +121,60 @@ def test_folders_and_documents_tell_the_parts(tmp_path: Path) -> None:
     [
         ("train/images/a.png", 0),
         ("images/val2017/a.png", 1),
-        ("annotations/instances_val2017.json", 1),
-        ("test/_annotations.coco.json", 2),
         ("photos/a.png", None),
         ("training-data/a.png", 0),
+        ("test/images/train_0.jpg", 2),
+        ("images/crash-test-dummy.jpg", None),
+        ("validation.png", None),
     ],
 )
-def test_names_of_parts(path: str, part: int | None) -> None:
+def test_folders_tell_parts_and_names_of_pictures_do_not(path: str, part: int | None) -> None:
     assert part_of(path) == part
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("annotations/instances_val2017.json", 1),
+        ("test/_annotations.coco.json", 2),
+        ("train/instances_test.json", 2),
+        ("annotations/instances.json", None),
+    ],
+)
+def test_the_names_of_documents_tell_parts(path: str, part: int | None) -> None:
+    assert part_of_document(path) == part
+
+
+@pytest.mark.parametrize("name", ["voc", "yolo", "coco"])
+def test_no_test_picture_trains_because_of_its_name(name: str, tmp_path: Path) -> None:
+    """Three test pictures that are called train_0 to train_2."""
+    entries: dict[str, bytes | str] = {"data.yaml": "names: [disc, square]\n"} if name == "yolo" else {}
+    listed = scenes(24)
+    described = coco_json(listed)
+    for index, scene in enumerate(listed):
+        part = ("train", "valid", "test")[index // 8]
+        own = f"train_{index}" if index >= 21 else f"p{index}"
+        entries[f"{part}/images/{own}.png"] = picture(scene)
+        described["images"][index]["file_name"] = f"{part}/images/{own}.png"
+        if name == "voc":
+            entries[f"{part}/labels/{own}.xml"] = voc_xml(f"{own}.png", scene)
+        elif name == "yolo":
+            entries[f"{part}/labels/{own}.txt"] = yolo_text(scene)
+    if name == "coco":
+        entries["annotations.json"] = json.dumps(described)
+    data = load(zipped(tmp_path / "boxes.zip", entries), spec=SPEC)
+    assert (len(data.train), len(data.validation), len(data.test)) == (8, 8, 8)
+
+
+def test_a_store_of_another_reading_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that has learnt better orders the pictures anew; each box must lie on its own picture all the same."""
+    source, cache = zipped(tmp_path / "boxes.zip", voc(scenes(10))), tmp_path / "cache"
+    with monkeypatch.context() as earlier:
+        earlier.setattr(annotations, "natural", lambda name: [-ord(letter) for letter in name])
+        load(source, spec=SPEC, cache=cache)
+    again, fresh = load(source, spec=SPEC, cache=cache), load(source, spec=SPEC)
+    assert torch.equal(again.train.images, fresh.train.images)
+    assert torch.equal(again.test.images, fresh.test.images)
 
 
 def test_previews_have_boxes_drawn(tmp_path: Path) -> None:

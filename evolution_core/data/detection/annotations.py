@@ -201,8 +201,18 @@ def _used_classes(found: Annotations, rows: Iterable[tuple[Annotated, list[tuple
 
 
 def part_of(path: str) -> int | None:
-    """The part that a folder or file name tells: train/…, valid/…, images/val2017/…; None where it says nothing."""
-    for piece in reversed(path.lower().split("/")):
+    """The part that a file's folders tell, the innermost first: train/…, valid/…, images/val2017/…; None where they say
+    nothing. Its own name tells none: a picture called crash-test-1.jpg is a picture of a crash test."""
+    return _told_by(path.lower().split("/")[:-1])
+
+
+def part_of_document(path: str) -> int | None:
+    """The part of all that one document speaks of: its own name comes before its folders (instances_val2017.json)."""
+    return _told_by(path.lower().split("/"))
+
+
+def _told_by(pieces: list[str]) -> int | None:
+    for piece in reversed(pieces):
         word = piece.rsplit(".", 1)[0].strip("0123456789_-")
         for token in (word, *word.replace("-", "_").split("_")):
             if token in PART_NAMES:

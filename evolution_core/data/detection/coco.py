@@ -10,7 +10,7 @@ from evolution_core.spec import DataError
 from ..files import Files, Limits, read
 from ..model import TRAIN
 from ..readers import Findings
-from .annotations import MAXIMUM_NOTES, Annotated, Annotations, RawBox, number, part_of
+from .annotations import MAXIMUM_NOTES, Annotated, Annotations, RawBox, number, part_of, part_of_document
 from .pictures import Pictures
 
 MAXIMUM_JSON = 768 * 2**20
@@ -91,7 +91,7 @@ def _key(value: Any) -> str:
 
 
 def _images(document: dict[str, Any], name: str, pictures: Pictures, findings: Findings) -> list[Annotated]:
-    part = part_of(name)
+    part = part_of_document(name)
     found: dict[str, Annotated] = {}
     missing = 0
     for item in document["images"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..model import Data, Inspection, Split, statistics
 from ..readers import Progress
 from ..splits import split
 from ..store import gathered, new_store, open_store, place
+from .annotations import Boxes
 from .reading import images_of, read_boxes
 
 
@@ -37,9 +39,9 @@ def load_boxes(
     boxes = read_boxes(files, limits)
     if boxes.findings.problems:
         raise DataError(boxes.findings.listed())
-    folder = place(cache, inspection.fingerprint, shape) if cache else None
-    store = open_store(folder) if folder else None
     strata = boxes.strata
+    folder = place(cache, inspection.fingerprint, shape, _digest(boxes, strata)) if cache else None
+    store = open_store(folder) if folder else None
 
     def fill(images: np.ndarray) -> None:
         total = len(images)
@@ -52,7 +54,7 @@ def load_boxes(
         if progress:
             progress(total, total)
 
-    if store is None or not np.array_equal(store.labels, strata):
+    if store is None:
         store = new_store(folder, (len(boxes.pictures), *shape), strata, boxes.parts, boxes.classes, fill)
     rows = split(strata, boxes.parts, seed=spec.seed, validation_share=spec.validation_share, limit=spec.limit)
     targets: list[Tensor] = [torch.from_numpy(listed) for listed in boxes.boxes]
@@ -71,3 +73,13 @@ def load_boxes(
         std,
         inspection.fingerprint,
     )
+
+
+def _digest(boxes: Boxes, strata: np.ndarray) -> str:
+    """Of what a store of these images depends on besides their pixels: their names in order, strata and parts.
+
+    Annotations are read each time, by code that may have learnt to read them better; a store of another order would
+    lay new boxes on old pictures.
+    """
+    listed = "\0".join(boxes.pictures).encode(errors="surrogateescape")
+    return hashlib.sha256(listed + b"\0\0" + strata.tobytes() + boxes.parts.tobytes()).hexdigest()
