@@ -65,7 +65,7 @@ def _measured(network: Network, part: str) -> dict[str, Any]:
     run = network.run
     with TemporaryDirectory(dir=settings.WORK_ROOT, prefix="figures-") as folder:
         source = Path(folder) / SOURCE
-        materials.copy_out(network.file, source)
+        materials.copy_out(network.file, source, network.sha256)
         loaded = load_network(source)
     brought = materials.brought_file(run, BaseFile.Kind.ONNX, run.run_spec.own)
     data = seen_as(materials.data_for(run, brought, _check), loaded.genome.mean, loaded.genome.std)

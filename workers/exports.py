@@ -44,7 +44,7 @@ def _export(network: Network, folder: Path) -> Path:
     from evolution_core.genome import load_network
 
     source, target = folder / SOURCE, folder / "network.onnx"
-    materials.copy_out(network.file, source)
+    materials.copy_out(network.file, source, network.sha256)
     loaded = load_network(source)
     write_onnx(deployed(loaded.model, loaded.genome.final), loaded.genome, target)
     return target

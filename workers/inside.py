@@ -56,7 +56,7 @@ def _loaded(network: Network, folder: Path) -> LoadedNetwork:
     from evolution_core.genome import load_network  # PyTorch: only where it is needed
 
     path = folder / f"{network.name}.safetensors"
-    materials.copy_out(network.file, path)
+    materials.copy_out(network.file, path, network.sha256)
     return load_network(path)
 
 

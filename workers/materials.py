@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import shutil
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,16 @@ class Gone(EustressError):
         )
 
 
+class Damaged(EustressError):
+    """What lies in storage is not what was put there: a failing disk, a file that somebody changed."""
+
+    def __init__(self, stored: FieldFile):
+        super().__init__(
+            f"{stored.instance} is damaged in the server's storage ({stored.name}): it is not what was stored there. "
+            "It has to be brought back from a backup."
+        )
+
+
 def run_folder(run: Run) -> Path:
     """The run's folder, made if need be."""
     folder = settings.WORK_ROOT / "runs" / str(run.pk)
@@ -68,20 +79,32 @@ def restore(run: Run, folder: Path) -> None:
         record = record_file(folder, network.name)
         file = folder / network.record["file"]
         if not (file.exists() and record.exists()):
-            copy_out(network.file, file)
+            copy_out(network.file, file, network.sha256)
             write_json(record, network.record)
 
 
-def copy_out(stored: FieldFile, target: Path) -> None:
-    """A stored file's content at `target`, whole or not at all. Raises :class:`Gone`."""
-    part = target.with_name(f".{target.name}.part")
+def copy_out(stored: FieldFile, target: Path, sha256: str = "") -> None:
+    """A stored file's content at `target`, whole or not at all, however many processes do it at once.
+
+    Raises :class:`Gone`, and :class:`Damaged` where the content's SHA-256 is known and is another.
+    """
     try:
         source = stored.open("rb")
     except FileNotFoundError:
         raise Gone(stored) from None
-    with source, part.open("wb") as sink:
-        shutil.copyfileobj(source, sink, _BLOCK)
-    part.replace(target)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    part = Path(name)
+    try:
+        digest = hashlib.sha256()
+        with source, os.fdopen(handle, "wb") as sink:
+            while block := source.read(_BLOCK):
+                digest.update(block)
+                sink.write(block)
+        if sha256 and digest.hexdigest() != sha256:
+            raise Damaged(stored)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def store(path: Path, name: str) -> str:
