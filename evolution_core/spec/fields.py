@@ -67,7 +67,7 @@ class RunFields(TrainingFields):
         "Trained weights of the base network: safetensors, or Darknet's .weights (then the file's SHA-256).",
         "network",
         optional=True,
-        blank="the ancestor is trained from scratch",
+        blank="trained from scratch",
     )
 
     # -- evolution

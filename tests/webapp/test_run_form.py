@@ -210,6 +210,7 @@ def test_the_page_shows_what_was_typed_beside_the_problem(client_of: Any, ada: A
     assert 'value="-4"' in page
     assert "Must be a number, not" in unescape(page)
     assert "My &lt;run&gt;" in page
+    assert all(f'<a href="#id_{name}">' in page and f'id="id_{name}"' in page for name in ("epochs", "patience"))
     assert '<details class="panel more" open>' in page  # patience stands there, closed it would be missed
     assert not Run.objects.exists()
 

@@ -72,6 +72,9 @@ def page(
         "templates": _templates(request, start),
         "chosen": start.dataset,
         "not_ready": start.not_ready,
+        "wrong": [
+            (form[name].auto_id, form[name].label, form.errors[name][0]) for name in form.fields if name in form.errors
+        ],
         "forecast": dry_runs.forecast(dry_run) if dry_run is not None else None,
         "no_data": not form.fields["dataset"].queryset.exists(),  # type: ignore[attr-defined]
     }
