@@ -26,18 +26,41 @@ export function replaceParts(html) {
     adopted.querySelectorAll(".tablewrap").forEach((wrap, i) => {
       if (scrolled[i]) [wrap.scrollLeft, wrap.scrollTop] = scrolled[i];
     });
-    if (focus) refocus(adopted, focus);
+    if (focus) refocus(adopted, focus, present);
     changed.push(part.id);
   }
   if (changed.length) document.dispatchEvent(new CustomEvent("eustress:parts", { detail: changed }));
   return changed;
 }
 
-function refocus(part, old) {
-  const key = old.dataset.same ?? (old.matches("summary") ? old.parentElement.dataset.same : undefined);
+// -- which element of the new part is which of the old one
+
+const NATIVE = "a[href], button, input, select, textarea, summary"; // what takes focus by itself
+const words = (element) => element.textContent.replace(/\s+/g, " ").trim();
+
+// What an element does: two of the same do the same. What a field holds is no part of it, what a button says is.
+function signature(element) {
+  const value = element.matches("button, [type=checkbox], [type=radio]") ? element.getAttribute("value") : null;
+  const form = element.getAttribute("form") ?? element.closest("form")?.getAttribute("action");
+  const attributes = ["id", "type", "href", "formaction", "name", "aria-label", "aria-labelledby", "data-copies"].map((name) => element.getAttribute(name));
+  return JSON.stringify([element.tagName, form, value, element.matches("button, summary") ? words(element) : null, ...attributes]);
+}
+
+// Undefined where there is none, or one cannot tell which.
+function twin(part, element, old) {
+  const wanted = signature(element);
+  const [then, now] = [old, part].map((one) => [...one.querySelectorAll(element.tagName)].filter((other) => signature(other) === wanted));
+  return then.length === now.length ? now[then.indexOf(element)] : undefined;
+}
+
+// Focus stays on what it was on; where that is gone, on the part: never on something else that Enter would set off.
+function refocus(part, focus, old) {
+  const key = focus.dataset.same ?? (focus.matches("summary") ? focus.parentElement.dataset.same : undefined);
   const named = key && part.querySelector(`[data-same="${CSS.escape(key)}"]`);
-  if (named) return (named.querySelector("summary") ?? named).focus({ preventScroll: true });
-  const same = old.getAttribute("href");
-  const target = same ? [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === same) : part.querySelector(old.tagName);
-  target?.focus({ preventScroll: true });
+  for (const target of [named && (named.querySelector("summary") ?? named), twin(part, focus, old), part]) {
+    if (!target) continue;
+    if (!target.matches(NATIVE) && !target.hasAttribute("tabindex")) target.tabIndex = -1;
+    target.focus({ preventScroll: true });
+    if (document.activeElement === target) return;
+  }
 }

@@ -1,0 +1,44 @@
+"""Pages that renew themselves under a reader: her focus, what she chose and typed, and where she has scrolled stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from webapp.networks.models import Network
+from webapp.runs.models import Run
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+def wait_until_followed(page: Page) -> None:
+    expect(page.locator("#run [data-zoom=all]").first).to_be_visible()
+
+
+def finish(run: Run) -> None:
+    network = Network.objects.get(run=run, name="5-2")
+    Run.objects.filter(pk=run.pk).update(state="finished", chosen=network)
+    Network.objects.filter(run=run, state="living").update(state="cancelled")
+    run.record("finished", chosen="5-2")
+
+
+def test_focus_never_slips_to_another_action(open_page: Any, evolution: Run) -> None:
+    page = open_page(f"/runs/{evolution.pk}/")
+    wait_until_followed(page)
+    cancel = page.locator("#run-cancel").get_by_role("button", name="Cancel", exact=True)
+    cancel.focus()
+    Run.objects.filter(pk=evolution.pk).update(pause_requested_at=evolution.created_at)
+    evolution.record("pausing", by="Ada")
+    expect(page.locator("#run-cancel").get_by_role("button", name="Resume")).to_be_visible(timeout=15_000)
+    expect(cancel).to_be_focused()  # another button has come before it
+    Run.objects.filter(pk=evolution.pk).update(pause_requested_at=None)
+    finish(evolution)
+    expect(page.get_by_role("button", name="more generations")).to_be_visible(timeout=15_000)
+    expect(page.locator("#run-cancel")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(300)
+    evolution.refresh_from_db()
+    assert evolution.state == "finished"
+    assert evolution.run_spec.generations == 5
