@@ -1,7 +1,8 @@
 """A worker's hold on one row: taken by compare-and-set, kept by a heartbeat, given back by compare-and-set.
 
 Networks, data sets and base files all have the same four fields for it: `state`, `claimed_by` (a token that no
-other claim ever had), `heartbeat_at` and `attempts` (starts since the last progress).
+other claim ever had), `heartbeat_at` and `attempts` (starts since the last progress; what is made of a
+measured network has counters of its own, see workers/making.py).
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection
 from django.db.models import F, Model
-from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from workers import pace
@@ -116,7 +116,7 @@ class Claim:
 
     def hand_back(self, waiting: str) -> None:
         """Put the work back as if it had not been started: an orderly stop is no failed attempt."""
-        self.release(waiting, attempts=Greatest(F("attempts"), 1) - 1)  # an export of the same row may have reset it
+        self.release(waiting, attempts=F("attempts") - 1)
 
     def check(self) -> None:
         """Raise whatever says that the work must end now."""

@@ -17,7 +17,7 @@ from webapp.runs.models import BaseFile
 from workers import materials
 from workers.claims import Interrupted, patiently
 from workers.exports import SOURCE
-from workers.making import Making, settle
+from workers.making import Making
 from workers.stopping import stopping
 
 MOST = 10_000  # images of one part
@@ -37,7 +37,7 @@ def _measure(network: Network) -> None:
     while not _is_done(network):
         network.refresh_from_db()
         if part := missing(network):
-            settle(network.pk, onnx_figures=network.onnx_figures | {part: _measured(network, part)})
+            FIGURES.settle(network.pk, onnx_figures=network.onnx_figures | {part: _measured(network, part)})
 
 
 @patiently
@@ -46,7 +46,7 @@ def _is_done(network: Network) -> bool:
     if missing(network):
         return False
     same = Network.objects.filter(pk=network.pk, test_accuracy=network.test_accuracy)
-    return bool(same.update(onnx_figures_state=Network.Made.READY, onnx_figures_message="", attempts=0))
+    return bool(same.update(onnx_figures_state=Network.Made.READY, onnx_figures_message="", onnx_figures_attempts=0))
 
 
 def missing(network: Network) -> str | None:

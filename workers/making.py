@@ -25,8 +25,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Making:
-    """`name` is that of the fields `name`_state and `name`_message; `doing` begins the sentence on an attempt that
-    ended its worker; `possible` are the networks that it can be made of."""
+    """`name` is that of the fields `name`_state, `name`_message and `name`_attempts; `doing` begins the sentence on an
+    attempt that ended its worker; `possible` are the networks that it can be made of.
+
+    Each counts its own attempts: several are at work on one network at once, and one power cut ends them all."""
 
     name: str
     doing: str
@@ -47,37 +49,43 @@ class Making:
 
     def _make_alone(self, network: Network, work: Callable[[Network], Mapping[str, Any] | None]) -> bool:
         wanted = self._wanted(network.pk)
-        if not wanted.filter(attempts__lt=pace.ATTEMPTS).update(attempts=F("attempts") + 1):
+        if not wanted.filter(**{f"{self._attempts}__lt": pace.ATTEMPTS}).update(**self._counted(+1)):
             # attempts that killed their processes left their count behind; who asks again starts a new one
             message = f"{self.doing} ended its worker, most likely for want of memory."
-            wanted.update(**self._told(Network.Made.FAILED, message), attempts=0)
+            wanted.update(**self._told(Network.Made.FAILED, message), **{self._attempts: 0})
             return False
         try:
             made = work(network)
         except materials.InUse:
             raise
         except Interrupted:  # an orderly stop is no failed attempt
-            wanted.update(attempts=Greatest(F("attempts"), 1) - 1)
+            wanted.update(**self._counted(-1))
         except EustressError as refusal:
-            settle(network.pk, **self._told(Network.Made.FAILED, str(refusal)))
+            self.settle(network.pk, **self._told(Network.Made.FAILED, str(refusal)))
         except Exception:
             log.exception("%s failed for network %s", self.doing, network.pk)
             message = "An unexpected error; the worker's log has the details."
-            settle(network.pk, **self._told(Network.Made.FAILED, message))
+            self.settle(network.pk, **self._told(Network.Made.FAILED, message))
         else:
             if made is not None:
-                settle(network.pk, **self._told(Network.Made.READY), **made)
+                self.settle(network.pk, **self._told(Network.Made.READY), **made)
             return True
         return False
+
+    @patiently
+    def settle(self, network_id: int, **fields: Any) -> None:
+        """Put fields of a network down; the next attempt is a first one again."""
+        Network.objects.filter(pk=network_id).update(**fields, **{self._attempts: 0})
+
+    @property
+    def _attempts(self) -> str:
+        return f"{self.name}_attempts"
+
+    def _counted(self, change: int) -> dict[str, Any]:
+        return {self._attempts: Greatest(F(self._attempts) + change, 0)}
 
     def _wanted(self, network_id: int) -> QuerySet[Network]:
         return Network.objects.filter(self.possible, pk=network_id, **{f"{self.name}_state": Network.Made.REQUESTED})
 
     def _told(self, state: str, message: str = "") -> dict[str, str]:
         return {f"{self.name}_state": state, f"{self.name}_message": message}
-
-
-@patiently
-def settle(network_id: int, **fields: Any) -> None:
-    """Put fields of a network down; its next attempt is a first one again."""
-    Network.objects.filter(pk=network_id).update(attempts=0, **fields)

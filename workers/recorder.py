@@ -89,15 +89,15 @@ def _work(claim: Claim, waiting: str, run_id: int, task: Callable[[], None], end
     except (Interrupted, materials.InUse):
         claim.hand_back(waiting)
     except Cancelled:
-        claim.release(ends.get("cancelled", waiting), images_per_second=None)
+        claim.release(ends.get("cancelled", waiting), attempts=0, images_per_second=None)
     except EustressError as refusal:  # expected: the data or the networks do not allow it
-        claim.release(ends.get("refused", waiting), message=str(refusal), images_per_second=None)
+        claim.release(ends.get("refused", waiting), message=str(refusal), attempts=0, images_per_second=None)
         orchestrator.fail(run_id, str(refusal))
     except OperationalError:
         log.exception("The database went away during work on network %s; the sweeper will put it back", claim.pk)
     except Exception:
         log.exception("Network %s of run %s stopped by an error", claim.pk, run_id)
-        claim.release(ends.get("errored", waiting), message=BUG, images_per_second=None)
+        claim.release(ends.get("errored", waiting), message=BUG, attempts=0, images_per_second=None)
         orchestrator.fail(run_id, BUG, Run.State.ERRORED)
 
 

@@ -136,7 +136,7 @@ def _reclaim(model: type[Model], working: str, waiting: str, errored: str, sente
         hopeless = attempts >= pace.ATTEMPTS
         changes: dict[str, Any] = {"state": errored if hopeless else waiting, "claimed_by": "", "heartbeat_at": None}
         if hopeless:
-            changes["message"] = sentence.format(times=attempts)
+            changes.update(message=sentence.format(times=attempts), attempts=0)  # who asks again starts a new count
         _put_back(model, pk, token, silent, changes, hopeless)
 
 

@@ -65,15 +65,6 @@ def test_an_orderly_stop_is_no_failed_attempt(network: Network) -> None:
     assert take(network) is not None
 
 
-def test_handing_back_never_counts_below_nothing(network: Network) -> None:
-    claim = take(network)
-    assert claim is not None
-    Network.objects.update(attempts=0)  # as an export of the same network that ended meanwhile leaves it
-    claim.hand_back(Network.State.WAITING)
-    network.refresh_from_db()
-    assert (network.state, network.attempts, network.claimed_by) == (Network.State.WAITING, 0, "")
-
-
 def test_the_heart_beats_on_after_the_database_was_away(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a connection that a restarted server has closed no later query succeeds either: the thread needs a new one."""
     monkeypatch.setattr(pace, "WATCH", 0.01)

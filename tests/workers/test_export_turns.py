@@ -31,11 +31,11 @@ def test_a_second_message_leaves_an_export_under_way_alone(network: Network) -> 
         for _ in range(pace.ATTEMPTS + 1):
             exports.export_onnx(network.pk)
     network.refresh_from_db()
-    assert (network.onnx_state, network.attempts) == (Network.OnnxState.REQUESTED, 0)
+    assert (network.onnx_state, network.onnx_attempts) == (Network.OnnxState.REQUESTED, 0)
 
 
 def test_who_asks_again_after_it_was_given_up_gets_a_new_try(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    Network.objects.update(attempts=pace.ATTEMPTS)
+    Network.objects.update(onnx_attempts=pace.ATTEMPTS)
     exports.export_onnx(network.pk)
     network.refresh_from_db()
     assert network.onnx_state == Network.OnnxState.FAILED
@@ -49,7 +49,7 @@ def test_who_asks_again_after_it_was_given_up_gets_a_new_try(network: Network, m
     Network.objects.update(onnx_state=Network.OnnxState.REQUESTED)
     exports.export_onnx(network.pk)
     network.refresh_from_db()
-    assert (network.onnx_state, network.onnx_message, network.attempts) == (Network.OnnxState.READY, "", 0)
+    assert (network.onnx_state, network.onnx_message, network.onnx_attempts) == (Network.OnnxState.READY, "", 0)
 
 
 def test_a_network_that_is_gone_is_no_error(db: None) -> None:

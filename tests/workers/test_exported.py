@@ -33,7 +33,7 @@ def made(network: Network, dispatched: list[Any]) -> Network:  # noqa: F811
 def measured(network: Network) -> dict[str, Any]:  # noqa: F811
     exported.measure_onnx(network.pk)
     network.refresh_from_db()
-    assert (network.onnx_figures_state, network.onnx_figures_message, network.attempts) == (READY, "", 0)
+    assert (network.onnx_figures_state, network.onnx_figures_message, network.onnx_figures_attempts) == (READY, "", 0)
     return network.onnx_figures
 
 
@@ -106,12 +106,12 @@ def test_measuring_that_kills_its_workers_is_given_up_and_an_orderly_stop_is_not
     finally:
         stopping.clear()
     made.refresh_from_db()
-    assert (made.onnx_figures_state, made.attempts) == (REQUESTED, 0)
+    assert (made.onnx_figures_state, made.onnx_figures_attempts) == (REQUESTED, 0)
     monkeypatch.setattr(exported, "_measured", lambda *_: pytest.fail("it must not be tried again"))
-    Network.objects.update(attempts=pace.ATTEMPTS)
+    Network.objects.update(onnx_figures_attempts=pace.ATTEMPTS)
     exported.measure_onnx(made.pk)
     made.refresh_from_db()
-    assert (made.onnx_figures_state, made.attempts) == (FAILED, 0)
+    assert (made.onnx_figures_state, made.onnx_figures_attempts) == (FAILED, 0)
     assert "want of memory" in made.onnx_figures_message
 
 

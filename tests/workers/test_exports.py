@@ -50,7 +50,7 @@ def network(run: Run, tmp_path: Path) -> Network:
 def test_the_file_runs_where_no_pytorch_is(network: Network) -> None:
     exports.export_onnx(network.pk)
     network.refresh_from_db()
-    assert (network.onnx_state, network.onnx_message, network.attempts) == (OnnxState.READY, "", 0)
+    assert (network.onnx_state, network.onnx_message, network.onnx_attempts) == (OnnxState.READY, "", 0)
     assert network.onnx.name == f"runs/{network.run_id}/ancestor.onnx"
     assert network.onnx_sha256 == materials.sha256(Path(network.onnx.path))
     session = onnxruntime.InferenceSession(network.onnx.path, providers=["CPUExecutionProvider"])
@@ -81,7 +81,7 @@ def test_a_bug_is_told_and_logged(
 
 def test_an_export_that_kills_its_workers_is_given_up(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "_export", lambda *_: pytest.fail("it must not be tried again"))
-    Network.objects.update(attempts=pace.ATTEMPTS)
+    Network.objects.update(onnx_attempts=pace.ATTEMPTS)
     exports.export_onnx(network.pk)
     network.refresh_from_db()
     assert network.onnx_state == OnnxState.FAILED

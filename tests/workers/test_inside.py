@@ -70,7 +70,7 @@ def network(run: Run, tmp_path: Path) -> Network:
 def looked_into(network: Network) -> Network:
     inside.look_inside(network.pk)
     network.refresh_from_db()
-    assert (network.inside_state, network.inside_message, network.attempts) == (READY, "", 0)
+    assert (network.inside_state, network.inside_message, network.inside_attempts) == (READY, "", 0)
     return network
 
 
@@ -170,10 +170,10 @@ def test_a_reason_is_given_where_it_cannot_be_done(network: Network) -> None:
 
 
 def test_what_ends_its_worker_again_and_again_is_given_up(network: Network) -> None:
-    Network.objects.filter(pk=network.pk).update(attempts=pace.ATTEMPTS)
+    Network.objects.filter(pk=network.pk).update(inside_attempts=pace.ATTEMPTS)
     inside.look_inside(network.pk)
     network.refresh_from_db()
-    assert (network.inside_state, network.attempts) == (Network.Made.FAILED, 0)
+    assert (network.inside_state, network.inside_attempts) == (Network.Made.FAILED, 0)
     assert "memory" in network.inside_message
 
 

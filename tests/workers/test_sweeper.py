@@ -128,7 +128,7 @@ def test_a_final_test_that_kills_every_worker_ends_the_run(network: Network, dis
     sweep(all_empty)
     network.refresh_from_db()
     network.run.refresh_from_db()
-    assert network.state == Network.State.MEASURED  # what was measured stays
+    assert (network.state, network.attempts) == (Network.State.MEASURED, 0)  # what was measured stays
     assert network.run.state == Run.State.ERRORED
     assert network.run.message.startswith(f"The final test: the worker was lost {pace.ATTEMPTS} times")
     told = [sentence(event) for event in network.run.events.all()]

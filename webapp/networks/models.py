@@ -66,12 +66,14 @@ class Network(models.Model):
     onnx_nms_sha256 = models.CharField(max_length=64, blank=True)
     predictions = models.FileField(max_length=255, blank=True)  # a detector's: JSON, see webapp/networks/predictions.py
     onnx_message = models.TextField(blank=True)  # why it could not be made, one sentence
+    onnx_attempts = models.PositiveSmallIntegerField(default=0)  # starts that ended their worker, as in the next two
 
     # how good that form is (webapp/networks/exported.py): measured once it is ready, and again once it is tested, or on
     # demand by workers.measure_onnx(network_id)
     onnx_figures_state = models.CharField(max_length=10, choices=Made.choices, default=Made.NONE, blank=True)
     onnx_figures = OrderedJSONField(default=dict, blank=True)
     onnx_figures_message = models.TextField(blank=True)  # why it could not be measured, one sentence
+    onnx_figures_attempts = models.PositiveSmallIntegerField(default=0)
 
     # what it is like inside and what it answers (webapp/networks/inside_files.py): made when the network is measured,
     # or on demand by workers.look_inside(network_id)
@@ -79,12 +81,13 @@ class Network(models.Model):
     inside = models.FileField(max_length=255, blank=True)  # JSON: its wiring, and which first filters live
     answers = models.FileField(max_length=255, blank=True)  # a classifier's: JSON, its answers on validation images
     inside_message = models.TextField(blank=True)  # why it could not be made, one sentence
+    inside_attempts = models.PositiveSmallIntegerField(default=0)
 
     images_per_second = models.FloatField(null=True, blank=True)  # while living: the training's speed just now
     started_at = models.DateTimeField(null=True, blank=True)  # first claim; with measured_at it gives the pace
     claimed_by = models.CharField(max_length=64, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)  # of a claim: a life or a final test
     created_at = models.DateTimeField(auto_now_add=True)
     measured_at = models.DateTimeField(null=True, blank=True)
 
