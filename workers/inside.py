@@ -110,8 +110,7 @@ def _keep_answers(network: Network, own: LoadedNetwork) -> str:
     brought = materials.brought_file(run, BaseFile.Kind.ONNX, run.run_spec.own)
     data = seen_as(materials.data_for(run, brought, lambda: None), own.genome.mean, own.genome.std)
     rows = _questions(run, data)
-    images = data.validation.images[torch.tensor(rows, dtype=torch.long)]
-    classes, sure = answers(own.model, images, data)
+    classes, sure = answers(own.model, data.validation.images, data, rows=torch.tensor(rows, dtype=torch.long))
     value = {"classes": classes.tolist(), "sure": (sure * 1000).round().int().tolist()}
     return _save(answers_name(run.pk, network.name), _json(value))
 
@@ -121,18 +120,15 @@ def _questions(run: Run, data: Data) -> list[int]:
 
     The same for every network of the run: they follow from the data and the ancestor's cost alone.
     """
+    from evolution_core.data.splits import spread_rows
+
     cost = Network.objects.filter(run=run, name=ANCESTOR).values_list("macs", flat=True).first() or 1
-    rows = spread(len(data.validation), max(LEAST, min(MOST, WORK // cost)))
+    rows = spread_rows(len(data.validation), max(LEAST, min(MOST, WORK // cost)))
     with materials.alone(materials.run_folder(run), "validation"):
         known = read_json(index_name(run.pk))
         if not isinstance(known, dict) or len(known["labels"]) != len(rows):
             _store_questions(run, data, rows)
     return rows
-
-
-def spread(count: int, most: int) -> list[int]:
-    """All of `count` rows, or `most` of them spread evenly, in order."""
-    return list(range(count)) if count <= most else [place * count // most for place in range(most)]
 
 
 def _store_questions(run: Run, data: Data, rows: list[int]) -> None:

@@ -8,7 +8,7 @@ import torch
 from evolution_core.seeds import generator
 from evolution_core.spec import DataError
 
-from .model import TEST, TRAIN, VALIDATION
+from .model import TEST, TRAIN, VALIDATION, Split
 
 TEST_SHARE = 0.15  # carved off where the data have no test part of their own
 
@@ -99,3 +99,19 @@ def equal_shares(sizes: list[int], total: int) -> list[int]:
             taken[i] += each
             left -= each
     return taken
+
+
+def spread_rows(count: int, most: int) -> list[int]:
+    """All of `count` rows, or `most` of them spread evenly, in order: of images in class folders, which are sorted by
+    class, the first ones would be of a few classes only."""
+    return list(range(count)) if count <= most else [place * count // most for place in range(most)]
+
+
+def spread_over(part: Split, most: int) -> Split:
+    """The whole part, or `most` of its images spread evenly over it, in order."""
+    if len(part) <= most:
+        return part
+    rows = spread_rows(len(part), most)
+    targets = part.targets
+    chosen = targets[torch.tensor(rows)] if isinstance(targets, torch.Tensor) else [targets[row] for row in rows]
+    return Split(part.images[torch.tensor(rows)], chosen)

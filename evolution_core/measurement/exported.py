@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from evolution_core.architectures.region import Region
+from evolution_core.data.splits import spread_over
 from evolution_core.spec import NetworkError
 
 from .latency import session
@@ -100,16 +101,6 @@ def measure_exported(
     return ExportedFigures(
         task.metric, len(part), len(split), own, onnx, put_out, min(COMPARED, len(part)), difference, largest
     )
-
-
-def spread_over(split: Split, most: int) -> Split:
-    """The whole part, or `most` of its images spread evenly over it, in order."""
-    if len(split) <= most:
-        return split
-    rows = [place * len(split) // most for place in range(most)]
-    targets = split.targets
-    chosen = targets[torch.tensor(rows)] if isinstance(targets, Tensor) else [targets[row] for row in rows]
-    return type(split)(split.images[torch.tensor(rows)], chosen)
 
 
 def _takes_pixels(runner: Any) -> bool:

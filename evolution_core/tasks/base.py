@@ -88,7 +88,8 @@ class Task(ABC):
     def evaluate(
         self, model: nn.Module, split: Split, data: Data, *, limit: int | None = None, batch_size: int = 500
     ) -> dict[str, float]:
-        """Measure the model, in evaluation mode and without changing it, on the first `limit` images of a split."""
+        """Measure the model, in evaluation mode and without changing it, on a split's images: all, or `limit` of them
+        spread evenly over it."""
 
     def deployed(self, model: nn.Module, network: Any) -> bytes | None:
         """The ONNX file of all that a device has to compute, where that is more than the network itself (a detector's

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..data.splits import spread_rows
 from ..spec.errors import DataError
 from . import layouts, pixels
 from .base import Data, Split, Task
@@ -43,16 +44,16 @@ class Classification(Task):
     ) -> dict[str, float]:
         """`accuracy`, and `balanced_accuracy`: the mean over classes of the share recognised, which a frequent class
         cannot carry. Raises DataError on an empty split."""
-        count = min(len(split), limit or len(split))
-        if count == 0:
+        rows = torch.tensor(spread_rows(len(split), limit or len(split)), dtype=torch.long)
+        if not len(rows):
             raise DataError("there are no images to measure accuracy on")
-        targets = split.targets[:count].long().cpu()
-        right = predictions(model, split.images[:count], data, batch_size=batch_size) == targets
+        targets = split.targets[rows].long().cpu()
+        right = predictions(model, split.images, data, rows=rows, batch_size=batch_size) == targets
         seen = torch.bincount(targets)
         known = torch.bincount(targets[right], minlength=len(seen))
         present = seen > 0
         balanced = (known[present].double() / seen[present].double()).mean()
-        return {"accuracy": int(right.sum()) / count, "balanced_accuracy": float(balanced)}
+        return {"accuracy": int(right.sum()) / len(rows), "balanced_accuracy": float(balanced)}
 
     def chance(self, data: Data) -> float:
         """The share of the most frequent class among the training images: what always naming it would score."""
@@ -63,14 +64,19 @@ class Classification(Task):
         return targets  # a shifted nine is a nine
 
 
-def predictions(model: nn.Module, images: Tensor, data: Data, *, batch_size: int = 500) -> Tensor:
-    """The class [N] that `model` names for each uint8 image [N, C, H, W]; the model's mode is restored."""
-    return answers(model, images, data, batch_size=batch_size)[0]
+def predictions(
+    model: nn.Module, images: Tensor, data: Data, *, rows: Tensor | None = None, batch_size: int = 500
+) -> Tensor:
+    """The class that `model` names for each of the uint8 `images` [N, C, H, W], or of their `rows` (int64 [n]); the
+    model's mode is restored."""
+    return answers(model, images, data, rows=rows, batch_size=batch_size)[0]
 
 
-def answers(model: nn.Module, images: Tensor, data: Data, *, batch_size: int = 500) -> tuple[Tensor, Tensor]:
-    """The class [N] that `model` names for each uint8 image [N, C, H, W], and how sure it is of it [N]: the softmax's
-    largest, 0 to 1. The model's mode is restored."""
+def answers(
+    model: nn.Module, images: Tensor, data: Data, *, rows: Tensor | None = None, batch_size: int = 500
+) -> tuple[Tensor, Tensor]:
+    """The class that `model` names for each of the uint8 `images` [N, C, H, W], or of their `rows` (int64 [n]), and how
+    sure it is of it: the softmax's largest, 0 to 1. The model's mode is restored."""
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     was_training = model.training
     layout = layouts.layout_for(model, (images.shape[1], images.shape[2], images.shape[3]))
@@ -78,7 +84,7 @@ def answers(model: nn.Module, images: Tensor, data: Data, *, batch_size: int = 5
     model.eval()
     try:
         with torch.inference_mode():
-            for batch in images.split(batch_size):
+            for batch in pixels.batches(images, rows, batch_size):
                 logits = model(pixels.normalise(batch.to(device), data.mean, data.std, layout))
                 label = logits.argmax(1, keepdim=True)
                 named.append(label[:, 0].cpu())

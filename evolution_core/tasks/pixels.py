@@ -6,6 +6,8 @@ per channel. No function here reads a global random state.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,6 +24,14 @@ def normalise(
     scale = (1.0 / (255.0 * spread)).to(images.device)[:, None, None]
     offset = (mean / spread).to(images.device)[:, None, None]
     return images.to(torch.float32, memory_format=layout).mul_(scale).sub_(offset)
+
+
+def batches(images: Tensor, rows: Tensor | None, size: int) -> Iterator[Tensor]:
+    """The images [N, C, H, W], or their `rows` (int64 [n]) alone, at most `size` at a time."""
+    if rows is None:
+        yield from images.split(size)
+    else:
+        yield from (images[part] for part in rows.split(size))
 
 
 def move(images: Tensor, down: Tensor, right: Tensor, mirrored: Tensor | None = None) -> Tensor:

@@ -12,8 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolution_core.data import inspect, load, statistics
-from evolution_core.data.splits import equal_shares, split
+from evolution_core.data import Split, inspect, load, statistics
+from evolution_core.data.splits import equal_shares, split, spread_over, spread_rows
 from evolution_core.data.store import gathered, new_store
 from evolution_core.spec import DataError, RunSpec
 from tests.evolution_core.pictures import class_files, idx_files, write_folder, write_zip
@@ -148,6 +148,20 @@ def test_a_constant_channel_does_not_divide_by_nothing():
     mean, std = statistics(torch.full((3, 1, 4, 4), 51, dtype=torch.uint8))
     assert mean.item() == pytest.approx(0.2)
     assert std.item() == pytest.approx(1 / 255)
+
+
+def test_rows_are_spread_evenly_and_in_order():
+    assert spread_rows(3, 10) == [0, 1, 2]
+    assert spread_rows(10, 4) == [0, 2, 5, 7]
+    assert len(spread_rows(60_000, 10_000)) == 10_000
+
+
+def test_images_are_spread_over_the_part():
+    part = Split(torch.arange(10, dtype=torch.uint8)[:, None, None, None], [torch.full((1, 5), i) for i in range(10)])
+    chosen = spread_over(part, 4)
+    assert chosen.images.flatten().tolist() == [0, 2, 5, 7]
+    assert [int(target[0, 0]) for target in chosen.targets] == [0, 2, 5, 7]
+    assert spread_over(part, 10) is part
 
 
 # --- the store --------------------------------------------------------------------------------

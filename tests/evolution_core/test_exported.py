@@ -14,8 +14,9 @@ import torch
 from evolution_core.architectures import build
 from evolution_core.architectures.region import region_of
 from evolution_core.data import Data, Split
+from evolution_core.data.splits import spread_over
 from evolution_core.export import export_detector, export_onnx
-from evolution_core.measurement.exported import measure_exported, spread_over
+from evolution_core.measurement.exported import measure_exported
 from evolution_core.spec import NetworkError
 from evolution_core.tasks import task_for
 from evolution_core.tasks.detection.task import detections
@@ -74,14 +75,6 @@ def test_no_more_images_than_are_allowed_and_the_same_for_both(data: Data) -> No
     found = measure_exported(export_onnx(model, genome_of(data)), model, task, data.validation, data, most=40)
     assert (found.images, found.of) == (40, 90)
     assert found.torch == task.evaluate(model, spread_over(data.validation, 40), data)["accuracy"]
-
-
-def test_images_are_spread_over_the_part() -> None:
-    part = Split(torch.arange(10, dtype=torch.uint8)[:, None, None, None], [torch.full((1, 5), i) for i in range(10)])
-    chosen = spread_over(part, 4)
-    assert chosen.images.flatten().tolist() == [0, 2, 5, 7]
-    assert [int(target[0, 0]) for target in chosen.targets] == [0, 2, 5, 7]
-    assert spread_over(part, 10) is part
 
 
 def test_who_stops_stops_it_between_its_parts(data: Data) -> None:

@@ -49,11 +49,14 @@ def test_accuracy_counts_right_answers_and_balanced_accuracy_counts_classes():
     assert result["balanced_accuracy"] == pytest.approx((1 + 0 + 1) / 3)
 
 
-def test_evaluation_is_of_the_first_images_up_to_the_limit():
-    data = world(validation=6)
-    data.validation.targets = torch.zeros(6, dtype=torch.int64)
-    told(data, [0, 0, 1, 1, 1, 1])
-    assert task_for("classification").evaluate(Told(), data.validation, data, limit=4)["accuracy"] == 0.5
+def test_evaluation_up_to_a_limit_sees_every_class_of_images_that_are_sorted_by_class():
+    """A network that knows only the first two of four classes is right on half of the images, however few are asked."""
+    data = world(validation=40)
+    data.validation.targets = torch.arange(40) // 10
+    told(data, [0] * 10 + [1] * 10 + [0] * 20)
+    for limit in (8, 20, 40, None):
+        measured = task_for("classification").evaluate(Told(), data.validation, data, limit=limit, batch_size=3)
+        assert (measured["accuracy"], measured["balanced_accuracy"]) == (0.5, 0.5)
 
 
 def test_evaluation_leaves_the_model_as_it_was():

@@ -135,12 +135,6 @@ def test_wiring_and_filters_are_kept(network: Network) -> None:
         assert Image.open(io.BytesIO(file.read())).size == (25, 5)
 
 
-def test_large_validation_parts_are_asked_evenly() -> None:
-    assert inside.spread(3, 10) == [0, 1, 2]
-    assert inside.spread(10, 4) == [0, 2, 5, 7]
-    assert len(inside.spread(60_000, inside.MOST)) == inside.MOST
-
-
 def test_large_networks_are_asked_less(network: Network) -> None:
     Network.objects.filter(pk=network.pk).update(macs=inside.WORK)
     inside.LEAST, before = 7, inside.LEAST

@@ -35,7 +35,8 @@ class Reviewed:
 def review(model: nn.Module, data: Data, rows: Sequence[int]) -> list[Reviewed]:
     """What `model` finds in the validation images `rows`; `data` has the pixel statistics that it is fed with."""
     split = data.validation
-    found = detections(model, split.images[torch.tensor(rows, dtype=torch.long)], data, threshold=FAINTEST)
+    chosen = torch.tensor(rows, dtype=torch.long)
+    found = detections(model, split.images, data, rows=chosen, threshold=FAINTEST)
     reviewed = []
     for row, part in zip(rows, found, strict=True):
         truth = split.targets[row]

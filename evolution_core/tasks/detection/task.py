@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from evolution_core.architectures.region import ANCHORS, channels_for, region_of
+from evolution_core.data.splits import spread_rows
 from evolution_core.spec import DataError
 
 from .. import layouts, pixels
@@ -66,11 +67,12 @@ class Detection(Task):
     ) -> dict[str, float]:
         """`map50`, `map`, `precision`, `recall`, each also as NAME/CLASS, and `boxes/CLASS`. Raises DataError on an
         empty split."""
-        count = min(len(split), limit or len(split))
-        if count == 0:
+        rows = spread_rows(len(split), limit or len(split))
+        if not rows:
             raise DataError("there are no images to measure detections on")
-        found = detections(model, split.images[:count], data, threshold=FAINT, batch_size=batch_size)
-        truths = list(split.targets[:count])
+        chosen = torch.tensor(rows)
+        found = detections(model, split.images, data, rows=chosen, threshold=FAINT, batch_size=batch_size)
+        truths = [split.targets[row] for row in rows]
         return average_precision(found, truths, data.classes) | precision_and_recall(found, truths, data.classes)
 
     def deployed(self, model: nn.Module, network: Any) -> bytes | None:
@@ -112,14 +114,16 @@ def detections(
     images: Tensor,
     data: Data,
     *,
+    rows: Tensor | None = None,
     threshold: float = 0.25,
     overlap: float = OVERLAP,
     batch_size: int = 64,
 ) -> list[Detections]:
-    """What `model` finds in uint8 images [N, C, H, W]; the model's mode is restored."""
+    """What `model` finds in the uint8 `images` [N, C, H, W], or in their `rows` (int64 [n]); the model's mode is
+    restored."""
     anchors = region_of(model).anchors
     found: list[Detections] = []
-    for outputs in _maps(model, images, data, batch_size):
+    for outputs in _maps(model, images, data, rows, batch_size):
         found += detect(outputs, anchors, threshold=threshold, overlap=overlap)
     return found
 
@@ -143,14 +147,14 @@ def deployed_detections(content: bytes, images: Tensor, *, threshold: float, ove
     return found
 
 
-def _maps(model: nn.Module, images: Tensor, data: Data, batch_size: int) -> Iterator[Tensor]:
+def _maps(model: nn.Module, images: Tensor, data: Data, rows: Tensor | None, batch_size: int) -> Iterator[Tensor]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     modes = {module: module.training for module in model.modules()}
     layout = layouts.layout_for(model, (images.shape[1], images.shape[2], images.shape[3]))
     model.eval()
     try:
         with torch.inference_mode():
-            for batch in images.split(batch_size):
+            for batch in pixels.batches(images, rows, batch_size):
                 yield model(pixels.normalise(batch.to(device), data.mean, data.std, layout))
     finally:
         for module, mode in modes.items():
