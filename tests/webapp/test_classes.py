@@ -170,6 +170,13 @@ def test_strangers_and_other_teams_see_no_picture(client: Any, client_of: Any, o
 
 def test_a_share_link_shows_its_own_run_alone(client: Any, ada: Any, run: Run, team: Any) -> None:
     link = ShareLink.objects.create(run=run, created_by=ada)
+    plain = client.get(f"/s/{link.token}/networks/5-2/").content.decode()
+    assert 'id="disagreements"' not in plain
+    assert "share recognised of" in plain
+    for address in ("validation/1", "networks/5-2/tables/disagreements.csv"):
+        assert client.get(f"/s/{link.token}/{address}").status_code == 404  # unless whoever made it allowed it
+    ShareLink.objects.update(shows_images=True)
+    assert client.get(f"/s/{link.token}/networks/5-2/tables/disagreements.csv").status_code == 200
     text = page_of_link = client.get(f"/s/{link.token}/networks/5-2/").content.decode()
     assert f'src="/s/{link.token}/validation/1"' in page_of_link
     assert f'href="/s/{link.token}/networks/5-2/filters.png"' in text

@@ -88,7 +88,7 @@ def one_of_everything(team: Any, ada: Any) -> dict[str, Any]:
     run = make_evolution(team)
     Run.objects.filter(pk=run.pk).update(created_by=ada)
     base = make_base(team)
-    link = ShareLink.objects.create(run=run, created_by=ada)
+    link = ShareLink.objects.create(run=run, created_by=ada, shows_images=True)
     view = SavedView.objects.create(run=run, name="Near the front", query="?cost=macs")
     group = RunGroup.objects.create(team=team, name="Pyramid trials", axes=["seed"])
     template = RunTemplate.objects.create(team=team, name="Pyramid ways", spec=run.spec)

@@ -282,7 +282,7 @@ def test_a_comparison_holds_nothing_of_another_team(client_of: Any, vic: Any, fi
 
 
 def test_a_share_link_gives_what_its_pages_show(client: Any, finished: Run) -> None:
-    link = ShareLink.objects.create(run=finished)
+    link = ShareLink.objects.create(run=finished, shows_images=True)
     for part, tables in (("", of_runs.TABLES), ("networks/5-2/", of_networks.TABLES)):
         page = client.get(f"/s/{link.token}/{part}").content.decode()
         links = keep_links(page)

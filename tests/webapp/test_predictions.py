@@ -93,6 +93,9 @@ def test_addresses_hold_only_what_differs_from_the_default():
 
 def test_a_share_link_shows_the_same_read_only(client, run, ada):
     link = ShareLink.objects.create(run=run, created_by=ada)
+    assert 'id="predictions"' not in client.get(f"/s/{link.token}/networks/1-1/").content.decode()
+    assert client.get(f"/s/{link.token}/pictures/0.jpg").status_code == 404  # unless whoever made it allowed it
+    ShareLink.objects.update(shows_images=True)
     text = client.get(f"/s/{link.token}/networks/1-1/").content.decode()
     assert files(text)[:1] == ["000"]
     assert f'href="/s/{link.token}/pictures/0.jpg"' in text

@@ -184,7 +184,7 @@ def world(team: Any, ada: Any) -> dict[str, Any]:
     sample = default_storage.save(f"datasets/{run.dataset_id}/0.png", ContentFile(b"a picture"))
     Dataset.objects.filter(pk=run.dataset_id).update(report=run.dataset.report | {"samples": [{"file": sample}]})
     found["detection"] = make_detection(make_box_dataset(team))
-    found["detection_link"] = ShareLink.objects.create(run=found["detection"], created_by=ada)
+    found["detection_link"] = ShareLink.objects.create(run=found["detection"], created_by=ada, shows_images=True)
     found["sign_in"] = SignInLink.issue(user=ada)[1]
     _finished(found, ada, 1)
     make_dataset(team, "Not used yet")

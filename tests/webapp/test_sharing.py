@@ -60,15 +60,18 @@ def test_an_editor_makes_a_link_sees_it_again_and_revokes_it(client_of, eve, run
     assert "No longer shared" in gone.content.decode()
 
 
-def test_the_page_says_that_pictures_are_shown_where_they_are(client_of, eve, team, run):
-    """A detector's page shows validation pictures, so whoever shares one should know; a classifier's shows none."""
+def test_whoever_shares_says_whether_images_of_the_data_set_are_shown(client_of, eve, team, run):
     detection = make_detection(make_box_dataset(team))
     client = client_of(eve)
     counted = []
-    for shared, told in ((run, False), (detection, True)):
+    for shared, told in ((run, "disagree"), (detection, "boxes that people drew")):
+        for sent in ({}, {"images": "on"}):
+            client.post(f"/runs/{shared.pk}/share/new/", sent)
+        assert [link.shows_images for link in shared.share_links.order_by("pk")] == [False, True]
         with CaptureQueriesContext(connection) as queries:
             page = client.get(f"/runs/{shared.pk}/share/").content.decode()
-        assert ("validation pictures are shown" in page) is told
+        assert told in page
+        assert page.count("no images") == page.count("shows validation images") == 1
         counted.append(len(queries))
     assert counted[0] == counted[1]
 

@@ -58,7 +58,7 @@ def classes_context(
         "rows": change_rows(questions, own, before),
         "matrix": matrix(questions, own) if len(questions.classes) <= MATRIX else None,
         "mixed": mixed(questions, own, before),
-        "disagreements": disagreements(questions, own, before, urls, Choice.read(query)),
+        "disagreements": disagreements(questions, own, before, urls, Choice.read(query)) if urls.shows_images else None,
     }
 
 

@@ -48,7 +48,7 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "phase": PHASES.get(network.phase, network.phase),
         "figures": figures(own, lineage, exported.figures_of(network)) + detection_figures(record, before),
         "class_rows": class_rows(record, before),
-        "predictions": predictions_context(network, urls, query or {}),
+        "predictions": predictions_context(network, urls, query or {}) if urls.shows_images else None,
         "classes": classes_context(network, elder, urls, query or {}),
         "inside": inside_context(network, before, urls),
         "tables": Addresses(partial(urls.get, "network_table", network.name)),

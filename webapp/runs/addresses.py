@@ -11,6 +11,7 @@ class RunUrls:
     """A team's addresses of one run. A subclass overrides :meth:`address` to lead elsewhere (see webapp/sharing)."""
 
     readonly = False
+    shows_images = True  # of the data set
 
     ROUTES = {
         "page": "runs:detail",  # the run's page

@@ -16,6 +16,7 @@ class SharedUrls(RunUrls):
     def __init__(self, link: ShareLink):
         super().__init__(link.run)
         self.token = link.token
+        self.shows_images = link.shows_images
 
     def address(self, name: str, *arguments: str) -> str:
         return reverse(f"sharing:{name}", args=[self.token, *arguments]) if name not in self.MEMBERS_ONLY else ""

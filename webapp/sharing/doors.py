@@ -159,17 +159,19 @@ def network(request: HttpRequest, link: ShareLink, name: str) -> HttpResponse:
 
 @shared
 def network_table(request: HttpRequest, link: ShareLink, name: str, table: str, kind: str) -> HttpResponse:
+    if table == "disagreements":
+        _showing_images(link)
     return network_table_response(request, _network(link, name), table, kind)
 
 
 @shared
 def picture(request: HttpRequest, link: ShareLink, number: int) -> HttpResponse:
-    return picture_response(link.run, number)
+    return picture_response(_showing_images(link).run, number)
 
 
 @shared
 def question(request: HttpRequest, link: ShareLink, number: int) -> HttpResponse:
-    return question_response(link.run, number)
+    return question_response(_showing_images(link).run, number)
 
 
 @shared
@@ -180,6 +182,12 @@ def filters(request: HttpRequest, link: ShareLink, name: str) -> HttpResponse:
 @shared
 def download(request: HttpRequest, link: ShareLink, name: str, kind: str) -> HttpResponseBase:
     return download_response(request, _network(link, name), kind)
+
+
+def _showing_images(link: ShareLink) -> ShareLink:
+    if not link.shows_images:
+        raise Http404("This link shows no images of the data set.")
+    return link
 
 
 def _network(link: ShareLink, name: str) -> Network:

@@ -25,6 +25,9 @@ class ShareLink(models.Model):
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="share_links")
+    shows_images = models.BooleanField(
+        default=False
+    )  # of the data set: the validation images that networks are asked about
     nonce = models.CharField(max_length=32, default=new_nonce, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -38,7 +38,8 @@ def links(request: HttpRequest, pk: int) -> HttpResponse:
 @editor_required
 def create(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(request, Run, pk=pk)
-    link = ShareLink.objects.create(run=run, created_by=request.user)  # type: ignore[misc]
+    shows_images = "images" in request.POST
+    link = ShareLink.objects.create(run=run, created_by=request.user, shows_images=shows_images)  # type: ignore[misc]
     return redirect(f"{reverse('sharing:run', args=[run.pk])}#link-{link.pk}")
 
 
