@@ -1,5 +1,6 @@
-// Keeping what is seen: every chart, and every table that is drawn, as a drawing (SVG) or a picture of it (PNG). The
-// buttons and the links to files stand in templates/partials/_keep.html.
+// Keeping what is seen: every chart, and every table that is drawn, as a drawing (SVG) or a picture of it (PNG). Both
+// are in light colours, whatever the page's: they go into reports, on white. The buttons and the links to files stand in
+// templates/partials/_keep.html.
 
 import { framed } from "./charts/framed.js";
 import { pictureOf } from "./charts/picture.js";
@@ -22,9 +23,11 @@ document.addEventListener("click", (event) => {
 async function keep(button) {
   const { keeps, plot, of } = button.dataset;
   const part = document.getElementById(plot);
-  const drawing = charts.has(plot) ? charts.get(plot)() : part && pictureOf(part);
-  if (!drawing) return;
-  const svg = framed(drawing, button.closest(".panel"));
+  const svg = window.eustressTheme.inLight(() => {
+    const drawing = charts.has(plot) ? charts.get(plot)() : part && pictureOf(part);
+    return drawing && framed(drawing, button.closest(".panel"));
+  });
+  if (!svg) return;
   save(keeps === "svg" ? new Blob([svg], { type: "image/svg+xml" }) : await picture(svg), `${plot}-${of}.${keeps}`);
 }
 

@@ -11,13 +11,15 @@
       return "auto"; // storage may be forbidden
     }
   };
-  const apply = () => {
-    const choice = stored();
-    const theme = choice === "auto" ? (system.matches ? "dark" : "light") : choice;
+  const show = (theme) => {
     const changed = root.dataset.bsTheme && root.dataset.bsTheme !== theme;
     root.dataset.bsTheme = theme;
-    root.dataset.themeChoice = choice;
     if (changed) document.dispatchEvent(new CustomEvent("eustress:theme", { detail: theme })); // charts repaint
+  };
+  const apply = () => {
+    const choice = stored();
+    root.dataset.themeChoice = choice;
+    show(choice === "auto" ? (system.matches ? "dark" : "light") : choice);
   };
   window.eustressTheme = {
     next() {
@@ -30,6 +32,16 @@
       }
       apply();
       return choice;
+    },
+    // What `draw` returns of the page in its light colours; nobody sees the page in between.
+    inLight(draw) {
+      const seen = root.dataset.bsTheme;
+      show("light");
+      try {
+        return draw();
+      } finally {
+        show(seen);
+      }
     },
   };
   system.addEventListener("change", apply);
