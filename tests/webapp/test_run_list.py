@@ -174,3 +174,42 @@ def test_shared_pages_tick_nothing(client: Any, team: Any) -> None:
     page = client.get(f"/s/{link.token}/?compare=2-1").content.decode()
     assert 'type="checkbox" form' not in page
     assert "/compare/" not in page
+
+
+# --- what a state is called -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ancestor", "offspring", "told"),
+    [
+        (None, (), "Ancestor"),
+        ("waiting", (), "Waiting for a worker"),
+        ("living", (), "Ancestor"),
+        ("measured", (), "Generation 1"),  # its offspring are being made
+        ("measured", ("waiting", "waiting"), "Waiting for a worker"),
+        ("measured", ("measured", "waiting"), "Waiting for a worker"),
+        ("measured", ("waiting", "living"), "Generation 1"),
+    ],
+)
+def test_a_run_that_no_worker_has_says_that_it_waits(
+    client_of: Any, vic: Any, team: Any, ancestor: str | None, offspring: tuple[str, ...], told: str
+) -> None:
+    begun = 1 if ancestor == "measured" else 0
+    run = make_run(team, make_dataset(team), state=Run.State.RUNNING, generation=begun)
+    if ancestor:
+        make_network(run, "ancestor", state=ancestor)
+    for number, state in enumerate(offspring, 1):
+        make_network(run, f"1-{number}", ("ancestor",), state=state)
+    row = client_of(vic).get("/runs/").context["rows"][0]
+    assert (row["state"], row["tone"]) == (told, "waiting" if told.startswith("Waiting") else "good")
+    Run.objects.update(pause_requested_at=run.created_at)
+    assert client_of(vic).get("/runs/").context["rows"][0]["state"] == "Pausing"
+
+
+def test_figures_of_a_run_that_learnt_nothing_are_muted_and_say_why(client_of: Any, vic: Any, runs: list[Run]) -> None:
+    Network.objects.filter(run=runs[0], name="ancestor").update(record={"chance": 0.9})
+    page = client_of(vic).get("/runs/?sort=-smaller").content.decode()
+    assert page.count("The ancestor hardly beats guessing") == 1
+    assert "<b>8.0×</b>" not in page
+    assert 'class="num muted">8.0×' in page
+    assert "<b>2.0×</b>" in page

@@ -110,6 +110,15 @@ def test_a_failure_gives_its_reason_and_what_to_do(
     assert "data-ended" in page
 
 
+@pytest.mark.parametrize("state", [Run.State.ERRORED, Run.State.CANCELLED])
+def test_what_was_stopped_is_not_shown_as_done(team: Any, state: str) -> None:
+    run = make_run(team, spec=make_spec(generations=2, offspring=2), state=state)
+    make_network(run, "ancestor", state=Network.State.MEASURED, progress=1.0)
+    make_network(run, "1-1", ("ancestor",), state=state, progress=0.5)
+    make_network(run, "1-2", ("ancestor",), state=Network.State.REFUSED)
+    assert [bar.share for bar in told(run).bars] == [1.0, 0.75, 0.0]
+
+
 @pytest.mark.parametrize(
     ("chance", "reached", "doubted"),
     [

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db.models import Count, Q, Sum
 
+from webapp.fields import key_of
 from webapp.networks.models import Network
 
 from .models import Run
 from .snapshot import ANCESTOR, spec_value
-from .status import Bar, progress_share
+from .status import Bar, guesses, hardly, progress_share
 
 
 def rows(runs: Iterable[Run], *, folded: bool = False) -> list[dict[str, Any]]:
@@ -19,9 +20,9 @@ def rows(runs: Iterable[Run], *, folded: bool = False) -> list[dict[str, Any]]:
     a sweep stands for all of it."""
     runs = list(runs)
     keys = [run.pk for run in runs]
+    found = Network.objects.filter(run__in=keys, name=ANCESTOR).annotate(chance=key_of("record", "chance"))
     ancestors = {
-        network.run_id: network
-        for network in Network.objects.filter(run__in=keys, name=ANCESTOR).only("run_id", "state", "progress")
+        network.run_id: network for network in found.only("run_id", "state", "progress", "validation_accuracy")
     }
     done = _done(keys)
     sweeps = _sweeps([run.group_id for run in runs if run.group_id and folded])
@@ -42,23 +43,31 @@ def _sweeps(keys: list[int]) -> dict[int | None, dict[str, Any]]:
 
 
 def _done(keys: list[int]) -> dict[int, dict[str, Any]]:
-    """For each run how many offspring have ended, and how much of the others is done."""
+    """For each run how many offspring have ended, how many are with a worker, and how much of the others is done."""
     open_ones = Q(state__in=[Network.State.WAITING, Network.State.LIVING])
     counted = (
         Network.objects.filter(run__in=keys)
         .exclude(name=ANCESTOR)
         .order_by()
         .values("run_id")
-        .annotate(born=Count("pk"), ended=Count("pk", filter=~open_ones), part=Sum("progress", filter=open_ones))
+        .annotate(
+            ended=Count("pk", filter=~open_ones),
+            open=Count("pk", filter=open_ones),
+            living=Count("pk", filter=Q(state=Network.State.LIVING)),
+            part=Sum("progress", filter=open_ones),
+        )
     )
     return {row["run_id"]: dict(row) for row in counted}
 
 
-def _row(run: Run, ancestor: Network | None, done: dict[str, Any]) -> dict[str, Any]:
+def _row(run: Run, ancestor: Any, done: dict[str, Any]) -> dict[str, Any]:
+    waits = _waits(run, ancestor, done)
+    doubted = ancestor is not None and guesses(ancestor.validation_accuracy, ancestor.chance)
     return {
         "run": run,
-        "tone": tone(run),
-        "state": _state(run),
+        "tone": "waiting" if waits else tone(run),
+        "state": Run.State.QUEUED.label if waits else _state(run),
+        "doubt": hardly(run) if doubted else "",  # why its figures say nothing
         "progress": _progress(run, ancestor, done),
         "networks": int(done.get("ended") or 0) + (1 if ancestor is not None and ancestor.state == "measured" else 0),
     }
@@ -84,6 +93,13 @@ def _state(run: Run) -> str:
     if run.state == Run.State.RUNNING:
         return f"Generation {run.generation}" if run.generation else "Ancestor"
     return run.get_state_display()
+
+
+def _waits(run: Run, ancestor: Network | None, done: dict[str, Any]) -> bool:
+    """Whether a run that has begun has work to do, and no worker with any of it."""
+    if run.state != Run.State.RUNNING or run.cancel_requested_at or run.pause_requested_at or done.get("living"):
+        return False
+    return bool(done.get("open")) or (ancestor is not None and ancestor.state == Network.State.WAITING)
 
 
 def _progress(run: Run, ancestor: Network | None, done: dict[str, Any]) -> float | None:

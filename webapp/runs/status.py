@@ -120,14 +120,23 @@ def _doubt(run: Run, lineage: Lineage) -> str:
     ancestor = lineage.ancestor
     if ancestor is None or ancestor.validation_accuracy is None:
         return ""
-    reached, chance = ancestor.validation_accuracy, lineage.chance
-    if chance is None or reached - chance > HARDLY * (1.0 - chance):
+    reached = ancestor.validation_accuracy
+    if not guesses(reached, lineage.chance):
         return ""
-    found = "finds hardly anything" if run.dataset.task == "detection" else "hardly beats guessing"
     return (
-        f"The ancestor {found} ({percent(reached)}): it has learnt nothing that its offspring could keep. "
+        f"{hardly(run)} ({percent(reached)}): it has learnt nothing that its offspring could keep. "
         "Clone the run with more epochs or a smaller learning rate, or look into the data set."
     )
+
+
+def guesses(reached: float | None, chance: float | None) -> bool:
+    """Whether an ancestor has learnt nothing; both are shares of validation images, None where not known."""
+    return reached is not None and chance is not None and reached - chance <= HARDLY * (1.0 - chance)
+
+
+def hardly(run: Run) -> str:
+    """The same of the run's ancestor, in words."""
+    return f"The ancestor {'finds hardly anything' if run.dataset.task == 'detection' else 'hardly beats guessing'}"
 
 
 def _wait(run: Run, network: Snapshot, history: History) -> Wait | None:
@@ -148,8 +157,8 @@ def _wait(run: Run, network: Snapshot, history: History) -> Wait | None:
 def bars(run: Run, lineage: Lineage) -> tuple[Bar, ...]:
     """The ancestor's and each generation's share done."""
     generations, offspring = int(spec_value(run, "generations", 0)), int(spec_value(run, "offspring", 1))
-    still: dict[int, list[float]] = {}  # what is left of each open network, by generation
-    for network in lineage.open:
+    still: dict[int, list[float]] = {}  # what is left of each network that is not done, by generation
+    for network in _unfinished(run, lineage):
         still.setdefault(network.generation, []).append(1.0 - min(1.0, network.progress))
     result = []
     for generation in range(generations + 1):
@@ -160,6 +169,14 @@ def bars(run: Run, lineage: Lineage) -> tuple[Bar, ...]:
             expected = born
         result.append(Bar(f"generation {generation}" if generation else "ancestor", done / expected))
     return tuple(result)
+
+
+def _unfinished(run: Run, lineage: Lineage) -> list[Snapshot]:
+    """Those under way; in a run that was stopped also those that were stopped with it."""
+    if run.state not in (Run.State.FAILED, Run.State.ERRORED, Run.State.CANCELLED):
+        return lineage.open
+    stopped = (Network.State.ERRORED, Network.State.CANCELLED)
+    return [network for network in lineage.networks if network.is_open or network.state in stopped]
 
 
 def lives(lineage: Lineage, now: datetime, history: History) -> tuple[Life, ...]:
