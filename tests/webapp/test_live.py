@@ -371,7 +371,7 @@ def test_polling_tells_the_same(client_of: Any, ada: Any, run: Run) -> None:
     answer = client.get(f"/runs/{run.pk}/events.json", {"after": 1}).json()
     assert [event["number"] for event in answer["events"]] == [2, 3]
     assert answer["events"][0]["network"] == "ancestor"
-    assert answer["events"][0]["sentence"].startswith("ancestor: 50.0 %")
+    assert answer["events"][0]["sentence"].startswith("The ancestor: 50.0 %")
     assert (answer["last"], answer["more"], answer["ended"]) == (3, False, False)
     assert answer["living"][0]["doing"] == "growing"
     Run.objects.filter(pk=run.pk).update(state=Run.State.CANCELLED)

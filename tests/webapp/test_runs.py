@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import strip_tags
 
 from evolution_core.records import NetworkRecord
 from evolution_core.spec import RunSpec
@@ -229,7 +230,7 @@ def test_the_log_tells_the_newest_first_in_sentences(client_of: Any, ada: Any, e
     response = client_of(ada).get(f"/runs/{evolution.pk}/log/")
     numbers = [event["number"] for event in response.context["events"]]
     assert numbers == sorted(numbers, reverse=True)
-    page = response.content.decode()
+    page = strip_tags(response.content.decode())
     assert "5-2 is measured: 91.5 %, 133 k parameters, 0.14 ms an image." in page
     assert "3-1: of 2,434 synaptic clusters," in page
     assert not set(QUIET) & {event["kind"] for event in response.context["events"]}
@@ -254,6 +255,8 @@ def test_the_log_is_paged_by_number(client_of: Any, ada: Any, run: Run) -> None:
         ("shock", {"map50": 0.5}, "3-1: 50.0 % mAP@.5 right after the cut, before any training (the shock)."),
         ("measured", {"validation_accuracy": 0.9}, "3-1 is measured: 90.0 %."),
         ("born", {"parents": ["2-1", "2-2"]}, "3-1 is born to 2-1 and 2-2."),
+        ("born", {"parents": ["ancestor"]}, "3-1 is born to the ancestor."),
+        ("generation", {"generation": 0}, "The ancestor is complete; its offspring come next."),
         ("gestation", {"stress": ["death-list", "pressure"]}, "3-1: gestation begins under death list and pressure."),
         ("cut", {}, "3-1: the doomed are cut away, and the cut is proven."),
         ("never-heard-of", {"message": "odd"}, "Never heard of 3-1: odd."),
@@ -293,6 +296,9 @@ def test_every_kind_has_a_sentence_even_without_data() -> None:
         (figures.duration(400), "7 minutes"),
         (figures.duration(9000), "2.5 hours"),
         (figures.tiny(2.4e-7), "2.4 × 10⁻⁷"),
+        (figures.loss(0.12345), "0.1235"),
+        (figures.loss(23_456_789.5), "2.3 × 10⁷"),
+        (figures.loss(None), ""),
         (figures.share(32, 96), 1 / 3),
         (figures.share(None, 96), 0.0),
         (figures.share(200, 96), 1.0),
@@ -300,6 +306,14 @@ def test_every_kind_has_a_sentence_even_without_data() -> None:
 )
 def test_figures_as_people_read_them(written: Any, words: Any) -> None:
     assert written == words
+
+
+def test_names_and_figures_are_not_parted_at_the_end_of_a_line() -> None:
+    held = '<span class="nowrap">{}</span>'.format
+    assert figures.unbroken("3-2 has <b> 224 k parameters & 9.6 × 10⁻⁷.") == (
+        f"{held('3-2')} has &lt;b&gt; {held('224 k')} parameters &amp; {held('9.6 × 10⁻⁷')}."
+    )
+    assert figures.unbroken("Nothing of 3 kinds") == "Nothing of 3 kinds"
 
 
 def test_a_clone_says_what_is_different(client_of: Any, ada: Any, run: Run, other_run: Run) -> None:

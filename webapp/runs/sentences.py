@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.template.defaultfilters import capfirst
+
 from evolution_core.spec import catalogue
 
 from .models import RunEvent
+from .snapshot import ANCESTOR
 from .templatetags.figures import count, milliseconds, percent, tiny
 
 QUIET = ("progress", "epoch", "gestation", "growth")  # too many for the log; the page shows them as progress
@@ -17,10 +20,10 @@ Data = Mapping[str, Any]
 
 def sentence(event: RunEvent) -> str:
     """One sentence for the log. An unknown kind is told by its name and its message, if it has one."""
-    who = event.network.name if event.network is not None else str(event.data.get("network") or "")
+    who = _named(event.network.name if event.network is not None else event.data.get("network") or "")
     teller = _TELLERS.get(event.kind)
     if teller is not None:
-        return teller(who, event.data)
+        return capfirst(teller(who, event.data))
     words = event.kind.replace("-", " ").replace("_", " ").capitalize()
     subject = f" {who}" if who else ""
     return f"{words}{subject}{_because(event.data)}."
@@ -36,6 +39,10 @@ def event_json(event: RunEvent) -> dict[str, Any]:
         "sentence": sentence(event),
         "data": event.data,
     }
+
+
+def _named(name: object) -> str:
+    return "the ancestor" if name == ANCESTOR else str(name)
 
 
 def _because(data: Data) -> str:
@@ -56,8 +63,8 @@ def _accuracy(data: Data, *prefixes: str) -> str:
 def _born(who: str, data: Data) -> str:
     parents = data.get("parents") or []
     if not parents:
-        return f"{who.capitalize()} is born: the first network, made from nothing but its seed."
-    return f"{who} is born to {' and '.join(map(str, parents))}."
+        return f"{who} is born: the first network, made from nothing but its seed."
+    return f"{who} is born to {' and '.join(map(_named, parents))}."
 
 
 def _drawn(who: str, data: Data) -> str:
@@ -132,6 +139,8 @@ def _started(who: str, data: Data) -> str:
 
 def _generation(who: str, data: Data) -> str:
     number = data.get("generation")
+    if number == 0:
+        return "The ancestor is complete; its offspring come next."
     return f"Generation {number} is complete." if number is not None else "A generation is complete."
 
 

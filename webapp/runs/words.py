@@ -7,6 +7,7 @@ from typing import Any
 
 from evolution_core.spec import SETTINGS, Environment, RunSpec, SpecError, Stress, catalogue
 
+from .choice import points_words
 from .form_fields import typed
 from .models import Run
 
@@ -122,6 +123,8 @@ def _is_notable(name: str, value: Any, default: RunSpec) -> bool:
 def _told(name: str, spec: RunSpec) -> str:
     if name == "environment":
         return environment_words(spec)
+    if name == "max_drop":
+        return points_words(spec.max_drop)
     return ", ".join(_stress_words(spec.stress)) if name == "stress" else _in_words(name, getattr(spec, name))
 
 

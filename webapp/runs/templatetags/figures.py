@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from django import template
 from django.template.defaultfilters import capfirst
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 register = template.Library()
@@ -157,6 +161,30 @@ def tiny(value: float | None) -> str:
         return "0"
     mantissa, exponent = f"{float(value):.1e}".split("e")
     return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
+_WHOLE = re.compile(r"(\b\d+-\d+\b|\d[\d.,]* (?:%|k|M|G|ms|B|kB|MB|GB|× 10[⁻⁰-⁹¹²³]+)(?!\w))")
+
+
+@register.filter
+def unbroken(words: str) -> SafeString:
+    """A sentence in which no line ends within a network's name or a figure: not after the "3-" of "3-2"."""
+    parts = _WHOLE.split(words)
+    return format_html_join(
+        "", "{}{}", ((rest, _held(whole)) for rest, whole in zip_longest(parts[::2], parts[1::2], fillvalue=""))
+    )
+
+
+def _held(words: str) -> str:
+    return format_html('<span class="nowrap">{}</span>', words) if words else ""
+
+
+@register.filter
+def loss(value: float | None) -> str:
+    """A training loss: 1.2345; one that ran away as 1.2 × 10⁷."""
+    if value in _UNKNOWN:
+        return ""
+    return f"{float(value):.4f}" if abs(float(value)) < 10_000 else tiny(value)
 
 
 @register.filter
