@@ -57,6 +57,18 @@ def test_the_selected_network_is_drawn_too_and_alone_for_scripts(client_of: Any,
     assert b"full-grown" in response.content
 
 
+def test_before_there_is_an_offspring_the_ancestors_curve_is_shown(client_of: Any, ada: Any, team: Any) -> None:
+    run = make_run(team, spec=make_spec(), state=Run.State.PAUSED)
+    make_network(run, "ancestor", state=Network.State.MEASURED, validation_accuracy=0.9)
+    epochs(run, "ancestor", ("training", 1.0, 0.8, 0.88), ("training", 1.999, 20_000.0, 0.9))
+    response = client_of(ada).get(f"/runs/{run.pk}/")
+    assert [curve["network"].name for curve in response.context["curves"]] == ["ancestor"]
+    page = response.content.decode()
+    assert "full-grown after 2 epochs" in page
+    assert "2.0 × 10⁴" in page
+    assert "shock, right after the cut" not in page  # an ancestor has none, and no parent
+
+
 def test_an_ended_run_shows_its_answers_curve(client_of: Any, ada: Any, team: Any) -> None:
     run = make_evolution(team, files=False, finished=True)
     page = client_of(ada).get(f"/runs/{run.pk}/").content.decode()
@@ -66,7 +78,7 @@ def test_an_ended_run_shows_its_answers_curve(client_of: Any, ada: Any, team: An
     epochs(run, "ancestor", ("ancestor", 2.0, 0.2, 0.92))
     response = client_of(ada).get(f"/runs/{run.pk}/")
     assert [curve["network"].name for curve in response.context["curves"]] == ["ancestor", "5-2"]  # its line
-    assert "5-2: 92.0 % accuracy, loss 0.200 after 1.4 epochs" in page
+    assert "5-2: 92.0 % accuracy, loss 0.2000 after 1.4 epochs" in page
 
 
 def test_curves_stand_first_until_there_is_an_answer(client_of: Any, ada: Any, team: Any, evolution: Run) -> None:

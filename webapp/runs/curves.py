@@ -52,13 +52,15 @@ class Curve:
 
 
 def curves_context(run: Run, lineage: Lineage, urls: RunUrls, selected: str = "") -> dict[str, Any]:
-    """{"curves": drawings, "more_curves": how many networks in training are not drawn}. One query.
+    """{"curves": drawings, "more_curves": how many networks in training are not drawn, "curve_keys": what a legend
+    has to name of them}. One query.
 
-    While nothing is in training, the selected (or the leading) network comes with the line that led to it.
+    While nothing is in training, the selected (or the leading) network comes with the line that led to it; where there
+    is no offspring yet, the ancestor alone.
     """
     living = [network for network in lineage.open if network.is_living]
     shown = living[:SHOWN]
-    chosen = lineage.by_name.get(selected) or (lineage.leading if not living else None)
+    chosen = lineage.by_name.get(selected) or (None if living else lineage.leading or lineage.ancestor)
     if chosen is not None and not living:
         shown = _line(lineage, chosen)[-SHOWN:]
     elif chosen is not None and chosen not in shown:
@@ -66,7 +68,8 @@ def curves_context(run: Run, lineage: Lineage, urls: RunUrls, selected: str = ""
     curves = [_curve(run, lineage, urls, network) for network in shown]
     _read(curves)
     drawn = [curve for curve in curves if curve.points or curve.network.is_living]
-    return {"curves": _drawings(drawn), "more_curves": max(0, len(living) - SHOWN)}
+    keys = {"shock": any(c.shock is not None for c in drawn), "parent": any(c.parent is not None for c in drawn)}
+    return {"curves": _drawings(drawn), "more_curves": max(0, len(living) - SHOWN), "curve_keys": keys}
 
 
 def _line(lineage: Lineage, network: Snapshot) -> list[Snapshot]:
