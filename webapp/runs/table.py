@@ -13,7 +13,7 @@ from .templatetags import figures
 from .view import COLUMNS, View
 
 PAGE = 50  # rows shown at once
-_WIDE = ("generation", "parents", "shock", "macs", "bytes", "memory")  # step back on a phone
+_WIDE = ("generation", "parents", "shock", "macs", "bytes", "memory")  # step back on a phone, unless chosen
 LABELS = {
     "name": "Network",
     "generation": "Generation",
@@ -119,14 +119,15 @@ def _row(network: Snapshot, lineage: Lineage, urls: RunUrls, view: View, path: s
         "ticked": network.name in view.compare,
         "compares": network.is_measured,
         "class": " ".join(classes),
-        "cells": [(_class(key), _cell(network, key)) for key in view.columns],
+        "cells": [(_class(key, view), _cell(network, key)) for key in view.columns],
     }
 
 
-def _class(key: str) -> str:
+def _class(key: str, view: View) -> str:
     kind = "muted" if key in ("parents", "shock", "bytes", "generation") else ""
     number = "" if key == "parents" else "num"
-    return " ".join(word for word in (number, kind, "wide" if key in _WIDE else "") if word)
+    steps_back = key in _WIDE and view.columns == View.columns
+    return " ".join(word for word in (number, kind, "wide" if steps_back else "") if word)
 
 
 def _cell(network: Snapshot, key: str) -> str:
@@ -151,7 +152,7 @@ def headings(run: Run, view: View) -> list[dict[str, str]]:
             {
                 "key": key,
                 "label": label(run, key),
-                "class": "" if key == "name" else _class(key).replace("muted", ""),
+                "class": "" if key == "name" else _class(key, view).replace("muted", ""),
                 "order": ("descending" if view.sort.startswith("-") else "ascending") if present else "",
                 "query": view.query(sort=other if view.sort == first else first, page=1) if sorts else "",
             }

@@ -23,7 +23,6 @@ function draw() {
     type: "scatter",
     data: { datasets: [means(c, data), { data: data.points, backgroundColor: `${c.accent}b3`, borderColor: c.accent, borderWidth: 1.5, radius: 6, hoverRadius: 8 }] },
     options: {
-      animation: false,
       layout: { padding: { right: 16, top: 8 } },
       scales: { x: scale(c, data.x), y: scale(c, data.y) },
       onClick: (_event, hits) => { const hit = hits.find((one) => one.datasetIndex === 1); if (hit) location.href = `${canvas.dataset.run}${at(hit.index).run}/`; },

@@ -18,7 +18,6 @@ const QUIET = new Set(["progress", "epoch"]); // what the bars of living network
 class RunPage {
   constructor(root) {
     this.root = root;
-    this.quiet = false;
     prepare();
     this.shock = new ShockChart(document.getElementById("shock-chart"), this);
     this.progress = new ProgressChart(document.getElementById("progress-chart"));
@@ -58,9 +57,9 @@ class RunPage {
     const renewed = again || data !== this.drawn;
     this.drawn = data;
     const cut = data.networks.some((network) => network.shock != null);
-    const measured = data.networks.some((network) => network.accuracy != null);
+    const born = data.networks.some((network) => network.generation && network.accuracy != null);
     this.fill(this.shock, cut, () => renewed && this.shock.draw());
-    this.fill(this.progress, measured, () => this.progress.draw(data, view));
+    this.fill(this.progress, born, () => this.progress.draw(data, view));
   }
 
   // A chart without a single point says when the first will come, instead of showing empty axes.
@@ -69,7 +68,7 @@ class RunPage {
     place.classList.toggle("empty", !filled);
     const note = place.querySelector(".chart-empty");
     note.hidden = filled;
-    if (!filled && this.explorer.data.ended) note.textContent = "Nothing was measured in this run.";
+    if (!filled && this.explorer.data.ended) note.textContent = note.dataset.never;
     if (filled) draw();
   }
 
@@ -105,13 +104,10 @@ class RunPage {
   async refresh() {
     this.timer = null;
     this.refreshed = Date.now();
-    this.quiet = true;
     try {
       await Promise.all([this.loadParts(), this.explorer.load()]);
     } catch {
       this.refreshSoon(SLOW_PACE); // the server is away for a moment
-    } finally {
-      this.quiet = false;
     }
   }
 
@@ -143,10 +139,8 @@ class RunPage {
 
   redraw() {
     if (!this.explorer.data) return;
-    this.quiet = true;
     this.explorer.recolour();
     this.drawRest(true);
-    this.quiet = false;
   }
 }
 

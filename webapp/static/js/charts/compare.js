@@ -91,7 +91,6 @@ export function curves(canvas, data) {
     data: { datasets },
     plugins: [letters(() => ends, c)],
     options: {
-      animation: false, // letters stand where lines end
       layout: { padding: { top: 8, right: 24 } },
       parsing: false,
       plugins: {
@@ -128,7 +127,6 @@ export function tradeoff(canvas, data) {
     data: { datasets },
     plugins: [letters(() => marks, c)],
     options: {
-      animation: false, // letters stand where lines end
       layout: { padding: { top: 8, right: 24 } },
       onClick: (_event, hits) => hits.length && location.assign(datasets[hits[0].datasetIndex].data[hits[0].index].url),
       onHover: (_event, hits) => canvas.classList.toggle("over", hits.length > 0),

@@ -19,7 +19,7 @@ export function svgOf(chart) {
   const copy = new window.Chart(surface.canvas, {
     type,
     data: { ...data, datasets: data.datasets.map((set) => ({ ...set })) },
-    options: { ...options, animation: false, responsive: false, devicePixelRatio: 1, events: [] },
+    options: { ...options, responsive: false, devicePixelRatio: 1, events: [] },
     plugins: [...plugins, legibly],
     platform: window.Chart.platforms.BasicPlatform,
   });

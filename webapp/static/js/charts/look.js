@@ -27,8 +27,7 @@ export function prepare() {
   chart.defaults.font.family = body.fontFamily;
   chart.defaults.font.size = FONT;
   chart.defaults.maintainAspectRatio = false;
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) chart.defaults.animation = false;
-  else chart.defaults.animation.duration = 250;
+  chart.defaults.animation = false; // what glides is neither where it belongs nor, after a change of theme, in its colour
   chart.defaults.plugins.legend.display = false;
 }
 
@@ -60,9 +59,7 @@ export function axis(c, more) {
   };
 }
 
-// Percentages with as many digits as their steps need.
-export const percentTicks = (value, _index, ticks) => {
-  if (value > 1.0001) return "";
-  const step = ticks.length > 1 ? Math.abs(ticks[1].value - ticks[0].value) : 1;
-  return `${(value * 100).toFixed(step < 0.00099 ? 2 : step < 0.00999 ? 1 : 0)} %`;
-};
+// How many digits tell these shares, as percentages, as they are: 82.5 % must not stand as 83 %.
+export const digitsOf = (shares) => [0, 1, 2].find((digits) => shares.every((share) => Math.abs(share * 100 - (share * 100).toFixed(digits)) < 1e-6)) ?? 3;
+
+export const percentTicks = (value, _index, ticks) => (value > 1.0001 ? "" : `${(value * 100).toFixed(digitsOf(ticks.map((tick) => tick.value)))} %`);

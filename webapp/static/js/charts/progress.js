@@ -30,6 +30,6 @@ export class ProgressChart {
       Object.assign(this.chart.data.datasets[0], set);
       this.chart.options = options;
     }
-    this.chart.update("none");
+    this.chart.update();
   }
 }

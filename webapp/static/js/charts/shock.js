@@ -24,7 +24,7 @@ export class ShockChart {
       datasets.forEach((set, i) => Object.assign(this.chart.data.datasets[i], set));
       this.chart.options = options;
     }
-    this.chart.update(this.page.quiet ? "none" : undefined);
+    this.chart.update();
   }
 
   datasets(data, c) {
@@ -41,7 +41,6 @@ export class ShockChart {
     const last = Math.max(1, ...data.networks.map((network) => network.generation));
     const narrow = this.canvas.parentElement.clientWidth < 420;
     return {
-      ...(this.births.length > MANY ? { animation: false } : {}), // every frame of it would draw all of them
       layout: { padding: { top: 4, right: 8 } },
       onClick: (_event, hits) => {
         const point = hits.length && this.chart.data.datasets[hits[0].datasetIndex].data[hits[0].index];

@@ -2,6 +2,7 @@
 // chosen line stay networks, the others become a strip of marks; zooming in, or asking, unfolds them.
 
 import { count, percent, times } from "../charts/format.js";
+import { digitsOf } from "../charts/look.js";
 import { isLost, isOpen } from "./data.js";
 import { measures, scaleKind } from "./measures.js";
 import { spread } from "./placing.js";
@@ -11,6 +12,7 @@ import { bounds, typed } from "./selection.js";
 
 const ROOM = 7; // pixels of width that a network of a generation needs to be drawn as one
 const EDGE = 5; // pixels within which an edge is hit
+const LOST = { refused: "refused", errored: "stopped by an error", cancelled: "cancelled" };
 
 export class LineagePlot extends Plot {
   axes(narrow) {
@@ -49,6 +51,25 @@ export class LineagePlot extends Plot {
         this.pr[i] = isLost(networks[i]) ? 5 : Math.max(dense ? 2.5 : 4, largest * Math.sqrt(Math.min(1.3, share)));
       }
     });
+    this.legend();
+  }
+
+  // Names what is drawn, and nothing else.
+  legend() {
+    const { networks, onPath, ancestor } = this.explorer.data;
+    const states = new Set(networks.map((network) => network.state));
+    const lost = Object.keys(LOST).filter((state) => states.has(state));
+    const drawn = {
+      path: onPath.size > 1,
+      other: networks.some((network) => network.index !== ancestor && !isOpen(network) && !isLost(network) && !onPath.has(network.index)),
+      open: networks.some(isOpen),
+      lost: lost.length > 0,
+      folded: this.folded.some(Boolean),
+    };
+    const legend = this.explorer.root.querySelector("#lineage-note");
+    for (const key of legend.querySelectorAll("[data-drawn]")) key.hidden = !drawn[key.dataset.drawn];
+    legend.querySelector("[data-lost]").textContent = lost.map((state) => LOST[state]).join(", ");
+    if (this.over.parentElement.clientHeight !== this.size.height) this.draw(); // it takes another number of lines
   }
 
   // Each network's own height, or the mean of its parents', or the middle of all.
@@ -92,7 +113,7 @@ export class LineagePlot extends Plot {
   yLabel(value) {
     const { tick } = measures[this.explorer.view.height];
     if (tick) return tick(value);
-    return value > 1.0001 ? "" : percent(value, this.y.digits());
+    return value > 1.0001 ? "" : percent(value, digitsOf(this.yTicks()));
   }
 
   paintContent(ctx, c) {

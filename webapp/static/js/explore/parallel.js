@@ -1,7 +1,7 @@
 // Parallel coordinates: every measure an axis, every network a line. Dragging along an axis narrows the one selection;
 // the fields beside it do the same by keyboard.
 
-import { FONT } from "../charts/look.js";
+import { digitsOf, FONT } from "../charts/look.js";
 import { measure, measures, scaleKind } from "./measures.js";
 import { extent, Scale } from "./scales.js";
 import { bounds, typed } from "./selection.js";
@@ -89,9 +89,10 @@ export class ParallelPlot {
       ctx.strokeStyle = c.card; // a rim keeps labels readable on the lines
       ctx.lineWidth = 3;
       ctx.lineJoin = "round";
-      for (const at of scale.ticks(5)) {
+      const ticks = scale.ticks(5);
+      for (const at of ticks) {
         if (at > 1.0001 && measure(key).factor === 0.01) continue;
-        const label = tick ? tick(at) : value(at, scale.digits());
+        const label = tick ? tick(at) : value(at, digitsOf(ticks));
         const place = [x + (i === this.axes.length - 1 ? -5 : 5), scale.pixel(at)];
         ctx.strokeText(label, ...place);
         ctx.fillText(label, ...place);

@@ -31,8 +31,9 @@ export class Plot {
     this.pending ??= requestAnimationFrame(() => {
       this.pending = null;
       if (!this.explorer.data || !this.over.parentElement.clientWidth) return;
-      if (this.stale) this.drawBase();
-      this.stale = false;
+      const stale = this.stale;
+      this.stale = false; // before: what is drawn may ask to be drawn again
+      if (stale) this.drawBase();
       this.drawOver();
     });
   }

@@ -41,12 +41,6 @@ export class Scale {
     return [this.value(a), this.value(b)].sort((one, other) => one - other);
   }
 
-  // How many digits a percentage on this axis needs.
-  digits() {
-    const ticks = this.ticks(10); // as close as any are drawn
-    return ticks.some((tick, i) => i && tick - ticks[i - 1] < 0.00999) ? 1 : 0;
-  }
-
   ticks(most) {
     const [low, high] = this.domain;
     if (this.kind === "log") return logTicks(low, high, most);

@@ -2,6 +2,7 @@
 // of what is within the allowed drop.
 
 import { percent, times } from "../charts/format.js";
+import { digitsOf } from "../charts/look.js";
 import { measures, scaleKind } from "./measures.js";
 import { Plot } from "./plot.js";
 import { extent, Scale } from "./scales.js";
@@ -41,7 +42,7 @@ export class TradeoffPlot extends Plot {
   }
 
   yLabel(value) {
-    return value > 1.0001 ? "" : percent(value, this.y.digits());
+    return value > 1.0001 ? "" : percent(value, digitsOf(this.yTicks()));
   }
 
   paintContent(ctx, c) {
