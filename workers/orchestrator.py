@@ -76,6 +76,8 @@ def _step(run: Run) -> None:
         return _cancel(run, networks)
     if broken := next((network for network in networks if network.state == Network.State.ERRORED), None):
         return _end(run, Run.State.ERRORED, f"Network {broken.name}: {broken.message}")
+    if refused := next((one for one in networks if one.state == Network.State.REFUSED and not one.record), None):
+        return _end(run, Run.State.FAILED, refused.message)  # what cannot be made at all, unlike an unproven offspring
     if run.pause_requested_at:
         return _pause(run, networks)
     if run.state == Run.State.PAUSED:

@@ -91,14 +91,21 @@ def _work(claim: Claim, waiting: str, run_id: int, task: Callable[[], None], end
     except Cancelled:
         claim.release(ends.get("cancelled", waiting), attempts=0, images_per_second=None)
     except EustressError as refusal:  # expected: the data or the networks do not allow it
-        claim.release(ends.get("refused", waiting), message=str(refusal), attempts=0, images_per_second=None)
-        orchestrator.fail(run_id, str(refusal))
+        _stop(claim, run_id, ends.get("refused", waiting), str(refusal), Run.State.FAILED)
     except OperationalError:
         log.exception("The database went away during work on network %s; the sweeper will put it back", claim.pk)
     except Exception:
         log.exception("Network %s of run %s stopped by an error", claim.pk, run_id)
-        claim.release(ends.get("errored", waiting), message=BUG, attempts=0, images_per_second=None)
-        orchestrator.fail(run_id, BUG, Run.State.ERRORED)
+        _stop(claim, run_id, ends.get("errored", waiting), BUG, Run.State.ERRORED)
+
+
+@patiently
+def _stop(claim: Claim, run_id: int, state: str, message: str, run_state: str) -> None:
+    """The network's row and the run's end, together: a refused network without a record is nothing to go on from."""
+    with transaction.atomic():
+        orchestrator.lock(run_id)  # the run first, everywhere
+        claim.release(state, message=message, attempts=0, images_per_second=None)
+        orchestrator.fail(run_id, message, run_state)
 
 
 def is_over(run_id: int) -> bool:

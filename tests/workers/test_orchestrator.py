@@ -206,3 +206,14 @@ def test_failing_is_final_and_happens_once(short_run: Run, dispatched: Messages)
 
 def test_a_run_that_is_gone_is_no_error(db: None) -> None:
     advance(4711)
+
+
+def test_a_network_that_could_not_be_made_at_all_ends_the_run_with_its_reason(
+    short_run: Run, dispatched: Messages
+) -> None:
+    """As a process left it that was killed before it could end the run: refused, without a record."""
+    advance(short_run.pk)
+    short_run.networks.update(state=Network.State.REFUSED, message="The input is too small for this network.")
+    advance(short_run.pk)
+    short_run.refresh_from_db()
+    assert (short_run.state, short_run.message) == (Run.State.FAILED, "The input is too small for this network.")

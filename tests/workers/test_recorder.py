@@ -218,6 +218,23 @@ def test_what_the_data_do_not_allow_fails_the_run(network: Network, live: Callab
     assert (run.state, run.message) == (Run.State.FAILED, "The input is too small for this network.")
 
 
+def test_a_kill_between_the_networks_end_and_the_runs_leaves_neither(
+    network: Network, live: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise NetworkError("The input is too small for this network.")
+
+    def die(*_: Any) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(orchestrator, "fail", die)
+    with pytest.raises(SystemExit):
+        live(refuse)
+    network.refresh_from_db()
+    assert (network.state, network.message) == (State.LIVING, "")  # the sweeper finds it by its silent heart
+    assert network.claimed_by
+
+
 def test_a_bug_stops_the_run_and_says_what_to_do(
     network: Network, live: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
