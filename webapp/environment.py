@@ -13,6 +13,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -84,9 +85,19 @@ def size(name: str, default: int) -> int:
     return read(name, default, convert)
 
 
-def words(name: str, default: list[str]) -> list[str]:
-    """Comma-separated words."""
-    return read(name, default, lambda text: [word.strip() for word in text.split(",") if word.strip()])
+def networks(name: str, default: list[str]) -> list[str]:
+    """Comma-separated IP addresses and networks, such as 10.0.0.7 or 172.16.0.0/12."""
+
+    def convert(text: str) -> list[str]:
+        found = [word.strip() for word in text.split(",") if word.strip()]
+        for one in found:
+            try:
+                ip_network(one)
+            except ValueError:
+                raise ValueError(f"must be IP addresses or networks separated by commas, not {one!r}") from None
+        return found
+
+    return read(name, default, convert)
 
 
 def hosts(name: str, default: list[str]) -> list[str]:

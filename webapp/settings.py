@@ -24,6 +24,7 @@ VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project
 EUSTRESS_HOME = environment.folder("EUSTRESS_HOME", BASE_DIR / "var")
 PORT = environment.integer("PORT", 8000, minimum=0, maximum=65535)  # 0: any that is free
 EUSTRESS_BIND = environment.read("EUSTRESS_BIND", "127.0.0.1", str)  # the address that is listened on
+EUSTRESS_PROXIES = environment.networks("EUSTRESS_PROXIES", ["127.0.0.1", "::1"])  # their X-Forwarded-… is believed
 EUSTRESS_URL = environment.address("EUSTRESS_URL")
 EUSTRESS_OWNER_EMAIL = environment.email("EUSTRESS_OWNER_EMAIL")
 EUSTRESS_OWNER_PASSWORD = environment.read("EUSTRESS_OWNER_PASSWORD", "", str)

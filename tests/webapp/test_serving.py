@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import gzip
 import subprocess
@@ -15,6 +16,7 @@ from django.test import RequestFactory
 from tests.webapp.factories import make_evolution
 from webapp.runs.snapshot import Lineage
 from webapp.server.middleware import GZipMiddleware
+from webapp.server.serve import configured
 
 ASKED = """
 import gc, os, sys
@@ -90,3 +92,20 @@ def test_events_leave_at_once() -> None:
     request = RequestFactory().get("/", headers={"accept-encoding": "gzip"})
     events = StreamingHttpResponse([b"data: 1\n\n" * 100], content_type="text/event-stream; charset=utf-8")
     assert "Content-Encoding" not in GZipMiddleware(lambda _: events)(request)
+
+
+@pytest.mark.parametrize(("sender", "seen"), [("172.16.3.9", "203.0.113.5"), ("198.51.100.1", "198.51.100.1")])
+def test_a_caller_is_known_by_what_our_proxies_say_and_nobody_elses(settings: Any, sender: str, seen: str) -> None:
+    settings.EUSTRESS_PROXIES = ["127.0.0.1", "172.16.0.0/12"]
+    found: list[str] = []
+
+    async def page(scope: Any, _receive: Any, _send: Any) -> None:
+        found.append(scope["client"][0])
+
+    config = configured()
+    config.app = page
+    config.load()
+    headers = [(b"x-forwarded-for", b"203.0.113.5"), (b"x-forwarded-proto", b"https")]
+    scope = {"type": "http", "client": (sender, 4711), "scheme": "http", "headers": headers}
+    asyncio.run(config.loaded_app(scope, None, None))  # type: ignore[arg-type]
+    assert found == [seen]

@@ -51,6 +51,7 @@ def settings(home: Path, *names: str, **variables: str) -> dict[str, object]:
         ("EUSTRESS_URL", "eustress.example.org", "https://"),
         ("EUSTRESS_URL", "https://example.org/below", "https://"),
         ("EUSTRESS_ALLOWED_HOSTS", "http://example.org", "without scheme"),
+        ("EUSTRESS_PROXIES", "10.0.0.0/8, proxy.local", "IP addresses"),
         ("EUSTRESS_OWNER_EMAIL", "ada", "e-mail address"),
         ("DATABASE_URL", "oracle://who:secret-word@host/x", "must begin with"),
         ("REDIS_URL", "http://:secret-word@host", "must begin with"),
@@ -65,6 +66,7 @@ def test_a_bad_value_is_refused_by_name(monkeypatch, name, value, words):
         "EUSTRESS_MAX_UPLOAD": lambda: environment.size("EUSTRESS_MAX_UPLOAD", 1),
         "EUSTRESS_URL": lambda: environment.address("EUSTRESS_URL"),
         "EUSTRESS_ALLOWED_HOSTS": lambda: environment.hosts("EUSTRESS_ALLOWED_HOSTS", []),
+        "EUSTRESS_PROXIES": lambda: environment.networks("EUSTRESS_PROXIES", []),
         "EUSTRESS_OWNER_EMAIL": lambda: environment.email("EUSTRESS_OWNER_EMAIL"),
         "DATABASE_URL": lambda: environment.url("DATABASE_URL", "", ("sqlite", "postgres")),
         "REDIS_URL": lambda: environment.url("REDIS_URL", "", ("redis", "unix")),
@@ -264,4 +266,4 @@ def test_the_readme_documents_every_variable_that_is_read_and_no_other():
     table = (ROOT / "README.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)} == read
-    assert len(read) == 13
+    assert len(read) == 14

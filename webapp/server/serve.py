@@ -22,17 +22,23 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True, help="the listening socket, inherited from the supervisor")
     listener = socket.socket(fileno=parser.parse_args().fd)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
-    config = uvicorn.Config(
+    config = configured()
+    config.load()
+    be_ready()
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def configured() -> uvicorn.Config:
+    return uvicorn.Config(
         "webapp.asgi:application",
         lifespan="off",
         log_level="info",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=2,  # seconds for open event streams to end
+        # Behind a proxy every request comes from the proxy's address: limits of sign-in would be one for all people.
+        forwarded_allow_ips=settings.EUSTRESS_PROXIES,
     )
-    config.load()
-    be_ready()
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 def be_ready() -> None:
