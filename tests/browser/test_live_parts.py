@@ -42,3 +42,42 @@ def test_focus_never_slips_to_another_action(open_page: Any, evolution: Run) -> 
     evolution.refresh_from_db()
     assert evolution.state == "finished"
     assert evolution.run_spec.generations == 5
+
+
+def test_what_is_chosen_and_not_sent_yet_stays(open_page: Any, evolution: Run, dispatched: Any) -> None:
+    page = open_page(f"/runs/{evolution.pk}/")
+    wait_until_followed(page)
+    page.click("summary:has-text('Change the rule')")
+    page.get_by_label("Best under … ms").check()
+    page.fill("#rule-value", "3")
+    page.keyboard.press("Tab")
+    choose = page.get_by_role("button", name="Choose by it")
+    choose.focus()
+    better = Network.objects.get(run=evolution, name="5-3")
+    measured = {"validation_accuracy": 0.9207, "parameters": 31_000, "latency_ms": 0.1, "progress": 1}
+    Network.objects.filter(pk=better.pk).update(state="measured", **measured)
+    evolution.record("measured", network=better, validation_accuracy=0.9207, parameters=31_000)
+    expect(page.locator("#run-answer")).to_contain_text("network 5-3", timeout=15_000)
+    expect(choose).to_be_focused()
+    expect(page.get_by_label("Best under … ms")).to_be_checked()
+    expect(page.locator("#rule-value")).to_have_value("3")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/runs/{evolution.pk}/**")
+    expect(page.locator("#run-answer")).to_contain_text("a rule of")
+    evolution.refresh_from_db()
+    assert evolution.rule["kind"] == "latency"
+    assert evolution.rule["value"] == 3
+
+
+def test_a_part_that_waited_for_typing_comes_when_the_field_is_left(open_page: Any, evolution: Run) -> None:
+    page = open_page(f"/runs/{evolution.pk}/")
+    wait_until_followed(page)
+    page.click("summary:has-text('Change the rule')")
+    page.fill("#rule-value", "2")
+    finish(evolution)
+    expect(page.locator("#run-status")).to_contain_text("Finished", timeout=15_000)
+    expect(page.locator("#run-answer")).to_contain_text("so far network 5-2")
+    expect(page.locator("#rule-value")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#run-answer")).not_to_contain_text("so far")
+    expect(page.locator("#rule-value")).to_have_value("2")

@@ -1,9 +1,29 @@
 // Puts server-rendered parts into the page without flicker: only what changed, and never under a person's hands.
 // `data-same` says which box, field or menu of the new part is which of the old one: others may come before it.
 
+import { localClocks } from "./clock.js";
+
+const TYPED = "input:not([type=checkbox], [type=radio]), select, textarea";
+const FIELDS = "input:not([type=hidden], [type=file]), select, textarea";
+const SCROLLERS = ".tablewrap, .scroll, .events, .drawing, pre";
+
 const known = new Map();
-// A form's token is masked anew for every answer: that alone is no change.
-const essence = (part) => part.outerHTML.replace(/name="csrfmiddlewaretoken" value="[^"]*"/g, "");
+const held = new Map(); // parts that have come while the present ones were in somebody's hands
+const elsewhere = document.implementation.createHTMLDocument(); // where a copy loads no pictures
+
+// What the server wrote. Without a form's token, which is masked anew for every answer, and without what scripts and
+// readers change in the page: that alone is no change.
+function essence(part) {
+  const copy = elsewhere.importNode(part, true);
+  for (const token of copy.querySelectorAll("[name=csrfmiddlewaretoken]")) token.remove();
+  for (const one of [copy, ...copy.querySelectorAll("[tabindex]")]) one.removeAttribute("tabindex");
+  for (const details of copy.querySelectorAll("details")) details.open = false;
+  for (const time of copy.querySelectorAll("time")) {
+    time.removeAttribute("title");
+    if ("clock" in time.dataset) time.textContent = "";
+  }
+  return copy.outerHTML;
+}
 
 export function remember(root) {
   for (const part of root.querySelectorAll("[data-part]")) known.set(part.id, essence(part));
@@ -11,26 +31,62 @@ export function remember(root) {
 
 export function replaceParts(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html");
-  const changed = [];
-  for (const part of fresh.querySelectorAll("[data-part]")) {
-    const present = document.getElementById(part.id);
-    if (!present || known.get(part.id) === essence(part)) continue;
-    const focus = present.contains(document.activeElement) ? document.activeElement : null;
-    if (focus?.matches("input:not([type=checkbox]), select, textarea")) continue; // somebody types here: the next change brings it
-    known.set(part.id, essence(part));
-    const scrolled = [...present.querySelectorAll(".tablewrap")].map((wrap) => [wrap.scrollLeft, wrap.scrollTop]);
-    const open = new Map([...present.querySelectorAll("details[data-same]")].map((details) => [details.dataset.same, details.open]));
-    const adopted = document.importNode(part, true);
-    adopted.querySelectorAll("details[data-same]").forEach((details) => (details.open = open.get(details.dataset.same) ?? details.open));
-    present.replaceWith(adopted);
-    adopted.querySelectorAll(".tablewrap").forEach((wrap, i) => {
-      if (scrolled[i]) [wrap.scrollLeft, wrap.scrollTop] = scrolled[i];
-    });
-    if (focus) refocus(adopted, focus, present);
-    changed.push(part.id);
-  }
+  return put(fresh.querySelectorAll("[data-part]"));
+}
+
+// Returns the ids of those that were replaced.
+function put(parts) {
+  const changed = [...parts].filter(replace).map((part) => part.id);
   if (changed.length) document.dispatchEvent(new CustomEvent("eustress:parts", { detail: changed }));
   return changed;
+}
+
+function replace(part) {
+  const present = document.getElementById(part.id);
+  const now = essence(part);
+  held.delete(part.id);
+  if (!present || known.get(part.id) === now) return false;
+  const focus = present.contains(document.activeElement) ? document.activeElement : null;
+  if (focus?.matches(TYPED) || present.matches(":active")) {
+    held.set(part.id, part); // somebody types here, or is about to let a button go
+    return false;
+  }
+  known.set(part.id, now);
+  const scrolled = [...present.querySelectorAll(SCROLLERS)].map((box) => [box.scrollLeft, box.scrollTop]);
+  const open = new Map([...present.querySelectorAll("details[data-same]")].map((details) => [details.dataset.same, details.open]));
+  const adopted = document.importNode(part, true);
+  localClocks(adopted);
+  adopted.querySelectorAll("details[data-same]").forEach((details) => (details.open = open.get(details.dataset.same) ?? details.open));
+  present.replaceWith(adopted);
+  adopted.querySelectorAll(SCROLLERS).forEach((box, i) => {
+    if (scrolled[i]) [box.scrollLeft, box.scrollTop] = scrolled[i];
+  });
+  carry(adopted, present);
+  if (focus) refocus(adopted, focus, present);
+  return true;
+}
+
+// The last part of an ended run is followed by none that would bring it.
+for (const kind of ["focusout", "pointerup", "pointercancel"]) {
+  document.addEventListener(kind, () => held.size && setTimeout(() => put(held.values()), 100)); // a click comes first
+}
+
+// What was chosen and typed but not sent goes along.
+function carry(part, old) {
+  for (const field of old.querySelectorAll(FIELDS)) {
+    if (!isTouched(field)) continue;
+    const same = twin(part, field, old);
+    if (!same) continue;
+    if (field.matches("[type=checkbox], [type=radio]")) same.checked = field.checked;
+    else same.value = field.value;
+  }
+}
+
+function isTouched(field) {
+  if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+  if (!field.matches("select")) return field.value !== field.defaultValue;
+  const first = [...field.options].find((option) => option.defaultSelected) ?? field.options[0];
+  return !first?.selected;
 }
 
 // -- which element of the new part is which of the old one

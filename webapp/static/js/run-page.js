@@ -4,7 +4,6 @@ import { svgOf } from "./charts/drawing.js";
 import { prepare } from "./charts/look.js";
 import { ProgressChart } from "./charts/progress.js";
 import { ShockChart } from "./charts/shock.js";
-import { localClocks } from "./clock.js";
 import { connect } from "./explore/controls.js";
 import { Explorer } from "./explore/explorer.js";
 import { offer } from "./keeping.js";
@@ -78,10 +77,7 @@ class RunPage {
     const html = await response.text();
     if (!response.ok) return;
     if (search !== location.search) return this.refreshSoon(PACE); // an answer to another selection than the page's
-    const changed = replaceParts(html);
-    if (changed.includes("run-log")) localClocks(this.root);
-    if (changed.includes("run-answer")) this.placeCurves();
-    this.explorer.markRow();
+    replaceParts(html);
     return undefined;
   }
 
@@ -125,6 +121,10 @@ class RunPage {
   }
 
   listen() {
+    document.addEventListener("eustress:parts", ({ detail }) => {
+      if (detail.includes("run-answer")) this.placeCurves();
+      this.explorer.markRow();
+    });
     document.addEventListener("eustress:theme", () => this.redraw());
     addEventListener("beforeprint", () => this.redraw());
     addEventListener("afterprint", () => this.redraw());

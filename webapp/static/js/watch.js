@@ -1,7 +1,6 @@
 // What a run's page does beside its charts: the tab's title and icon show how far it is, a notification tells of its
 // end if that is wished, curves follow the selection, and a test that was asked for after the end is waited for.
 
-import { localClocks } from "./clock.js";
 import { replaceParts } from "./parts.js";
 
 const WAIT = 3000; // milliseconds between two looks for a test's result
@@ -105,7 +104,7 @@ function tellOfTheEnd() {
 
 async function fetchParts(address) {
   const response = await fetch(address + location.search, { headers: { Accept: "text/html" } });
-  if (response.ok && replaceParts(await response.text()).includes("run-log")) localClocks(root);
+  if (response.ok) replaceParts(await response.text());
   return response.ok;
 }
 

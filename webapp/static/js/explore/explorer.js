@@ -1,7 +1,6 @@
 // Lineage, trade-off, card and table of a run, tied by one selection and one address.
 
 import { colours } from "../charts/look.js";
-import { localClocks } from "../clock.js";
 import { offer } from "../keeping.js";
 import { replaceParts } from "../parts.js";
 import { decode } from "./data.js";
@@ -47,8 +46,6 @@ export class Explorer {
     const html = await response.text();
     if (!response.ok || asked !== this.asked) return; // a later question is under way
     replaceParts(html);
-    localClocks(this.root);
-    this.markRow();
   }
 
   // -- drawing
