@@ -10,6 +10,7 @@ from PIL import Image
 
 from evolution_core.spec import DataError
 
+from .files import Limits
 from .readers import Findings
 
 
@@ -45,8 +46,12 @@ class ArrayReader:
                     yield Image.fromarray(pixels)
 
 
-def check_sizes(arrays: list[ImageArray], findings: Findings) -> None:
-    """All parts hold images of one size; a difference is a mistake in the files, not a choice."""
+def check_arrays(arrays: list[ImageArray], limits: Limits, findings: Findings) -> None:
+    """All parts hold images of one size; a difference is a mistake in the files, not a choice. Raises DataError where
+    all parts together hold more images than are allowed."""
+    if sum(array.count for array in arrays) > limits.entries:
+        largest = max(arrays, key=lambda array: array.count)
+        raise DataError(f"brings more than {limits.entries:,} images", largest.file)
     for array in arrays[1:]:
         if array.size != arrays[0].size:
             findings.problem(

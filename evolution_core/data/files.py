@@ -30,7 +30,8 @@ _NESTED = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".ra
 
 @dataclass(frozen=True)
 class Limits:
-    """What an upload may cost. The ratio counts only for archives that unpack to more than `ratio_from` bytes."""
+    """What an upload may cost. The ratio counts only for archives that unpack to more than `ratio_from` bytes.
+    `entries` caps the files of an archive or folder, and the images that come as arrays."""
 
     entries: int = 1_000_000
     unpacked: int = 64 * 2**30

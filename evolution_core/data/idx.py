@@ -19,7 +19,7 @@ import numpy as np
 
 from evolution_core.spec import DataError
 
-from .arrays import ArrayReader, ImageArray, check_sizes, shaped
+from .arrays import ArrayReader, ImageArray, check_arrays, shaped
 from .files import Files, Limits, looks_idx
 from .model import TEST, TRAIN, VALIDATION
 from .readers import Findings, check_classes, number_classes
@@ -49,6 +49,17 @@ class IdxFile:
         if re.search(r"t10k|test", self.key):
             return TEST
         return VALIDATION if "val" in self.key else TRAIN
+
+    @property
+    def channels_first(self) -> bool:
+        """Of images: whether they are [N, C, H, W]; [N, H, W, C] where both ends could be channels."""
+        return len(self.dimensions) == 4 and self.dimensions[3] not in (1, 3, 4)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of images: height and width."""
+        _, *inner = self.dimensions
+        return (inner[1], inner[2]) if self.channels_first else (inner[0], inner[1])
 
     def stream(self) -> IO[bytes]:
         return _unpacked(self.files, self.name)
@@ -132,7 +143,7 @@ def read_idx(files: Files, limits: Limits) -> ArrayReader:
     pairs = [(file, _labels_of(file, labels)) for file in images]
     _check_pairs(pairs, set(labels) - {file.key for file in images}, labels, limits)
     arrays = [_array(file) for file, _ in pairs]
-    check_sizes(arrays, findings)
+    check_arrays(arrays, limits, findings)
     values = [np.concatenate(list(file.blocks()) or [np.zeros(0, np.uint8)]) for _, file in pairs]
     owners = np.repeat(np.arange(len(pairs)), [array.count for array in arrays])
     parts = np.concatenate([np.full(array.count, array.part) for array in arrays])
@@ -159,7 +170,7 @@ def _check_pairs(
         raise DataError("comes without its images", labels[key].name)
     seen: dict[int, str] = {}
     for images, names in pairs:
-        count, height, width = images.dimensions[:3]
+        count, (height, width) = images.dimensions[0], images.size
         if count != names.dimensions[0]:
             raise DataError(f"holds {names.dimensions[0]:,} labels, but {images.name} {count:,} images", names.name)
         if images.part in seen:
@@ -176,12 +187,8 @@ def _check_pairs(
 
 
 def _array(file: IdxFile) -> ImageArray:
-    dimensions = file.dimensions
-    first = len(dimensions) == 4 and dimensions[3] not in (1, 3, 4)  # channels first
-
     def blocks() -> Iterator[np.ndarray]:
         for block in file.blocks():
-            yield shaped(block.transpose(0, 2, 3, 1) if first else block)
+            yield shaped(block.transpose(0, 2, 3, 1) if file.channels_first else block)
 
-    size = (dimensions[2], dimensions[3]) if first else (dimensions[1], dimensions[2])
-    return ImageArray(file.name, file.part, dimensions[0], size, blocks)
+    return ImageArray(file.name, file.part, file.dimensions[0], file.size, blocks)

@@ -16,7 +16,7 @@ import numpy as np
 
 from evolution_core.spec import DataError
 
-from .arrays import ArrayReader, ImageArray, check_sizes, shaped
+from .arrays import ArrayReader, ImageArray, check_arrays, shaped
 from .files import Archive, Files, Limits
 from .model import PARTS, TRAIN
 from .readers import Findings, check_classes, natural, number_classes
@@ -105,7 +105,7 @@ def read_npz(files: Files, name: str, limits: Limits) -> ArrayReader:
     layouts = {part: _layout(images, labels, limits) for part, images, labels in pairs}
     scale = _scale([images for _, images, _ in pairs])
     arrays = [_array(images, part, layouts[part], scale) for part, images, _ in pairs]
-    check_sizes(arrays, findings)
+    check_arrays(arrays, limits, findings)
     labels = [_plain_labels(member) for _, _, member in pairs]
     parts = np.concatenate([np.full(array.count, array.part) for array in arrays])
     owners = np.repeat(np.arange(len(pairs)), [array.count for array in arrays])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from evolution_core.data import Limits, inspect, load
+from evolution_core.data import idx as idx_module
 from evolution_core.spec import DataError, RunSpec
-from tests.evolution_core.pictures import class_files, encoded, write_folder, write_zip
+from tests.evolution_core.pictures import class_files, encoded, idx, idx_files, write_folder, write_npz, write_zip
 
 
 def problem(source, **limits) -> str:
@@ -140,6 +141,27 @@ def png_header(width: int, height: int) -> bytes:
 def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, side):
     source = write_zip(tmp_path / "d.zip", class_files() | {"cat/bomb.png": png_header(side, side)})
     assert "cat/bomb.png: has more than 64 million pixels" in problem(source)
+
+
+@pytest.mark.parametrize("shape", [(8, 50, 50), (8, 50, 50, 3), (8, 3, 50, 50), (8, 1, 50, 50)])
+def test_array_images_of_too_many_pixels_are_refused_however_their_axes_lie(tmp_path, shape):
+    images, labels = np.zeros(shape, np.uint8), np.arange(8, dtype=np.uint8) % 2
+    files = {"train-images-idx-ubyte": idx(images), "train-labels-idx1-ubyte": idx(labels)}
+    source = write_folder(tmp_path / "d", files)
+    assert "holds images of an impossible size, 50x50" in problem(source, image_pixels=2499)
+    assert not inspect(source, limits=Limits(image_pixels=2500)).fatal
+    assert "of an impossible size, 50x50" in problem(
+        write_npz(tmp_path / "d.npz", x_train=images, y_train=labels), image_pixels=2499
+    )
+
+
+def test_more_images_in_arrays_than_files_would_be_allowed_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(idx_module.IdxFile, "blocks", None)  # before a label is read
+    source = write_folder(tmp_path / "d", idx_files(train=40, test=10))
+    assert "brings more than 49 images" in problem(source, entries=49)
+    arrays = {f"x_{part}": np.zeros((25, 9, 9), np.uint8) for part in ("train", "test")}
+    labels = {f"y_{part}": np.arange(25) % 2 for part in ("train", "test")}
+    assert "brings more than 49 images" in problem(write_npz(tmp_path / "d.npz", **arrays, **labels), entries=49)
 
 
 def test_a_zip_that_is_none_is_refused(tmp_path):
