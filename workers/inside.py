@@ -124,11 +124,16 @@ def _questions(run: Run, data: Data) -> list[int]:
 
     cost = Network.objects.filter(run=run, name=ANCESTOR).values_list("macs", flat=True).first() or 1
     rows = spread_rows(len(data.validation), max(LEAST, min(MOST, WORK // cost)))
-    with materials.alone(materials.run_folder(run), "validation"):
-        known = read_json(index_name(run.pk))
-        if not isinstance(known, dict) or len(known["labels"]) != len(rows):
-            _store_questions(run, data, rows)
+    if not _are_stored(run, rows):
+        with materials.alone(materials.run_folder(run), "validation"):
+            if not _are_stored(run, rows):  # another worker may just have done it
+                _store_questions(run, data, rows)
     return rows
+
+
+def _are_stored(run: Run, rows: list[int]) -> bool:
+    known = read_json(index_name(run.pk))
+    return isinstance(known, dict) and len(known["labels"]) == len(rows)
 
 
 def _store_questions(run: Run, data: Data, rows: list[int]) -> None:

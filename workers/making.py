@@ -56,9 +56,7 @@ class Making:
             return False
         try:
             made = work(network)
-        except materials.InUse:
-            raise
-        except Interrupted:  # an orderly stop is no failed attempt
+        except (Interrupted, materials.InUse):  # an orderly stop is no failed attempt, nor is giving way to another
             wanted.update(**self._counted(-1))
         except EustressError as refusal:
             self.settle(network.pk, **self._told(Network.Made.FAILED, str(refusal)))

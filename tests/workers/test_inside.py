@@ -105,6 +105,13 @@ def test_doing_it_twice_leaves_the_same_files(network: Network) -> None:
     assert sorted(default_storage.listdir(f"runs/{network.run_id}/validation")[1]) == ["index.json", "pictures.pack"]
 
 
+def test_nobody_waits_for_images_that_are_stored(network: Network) -> None:
+    looked_into(network)
+    Network.objects.update(inside_state=Network.Made.REQUESTED)
+    with materials.alone(materials.run_folder(network.run), "validation"):  # another worker has them just now
+        looked_into(network)
+
+
 def test_thumbnails_are_the_images_that_were_asked_about(network: Network) -> None:
     looked_into(network)
     offsets = read_json(index_name(network.run_id))["offsets"]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from webapp.networks.models import Network
 from webapp.runs.models import Run
-from workers import pace, sweeper
+from workers import materials, pace, sweeper
 from workers.claims import Claim
 from workers.exports import ONNX
 from workers.inside import INSIDE
@@ -79,3 +79,13 @@ def test_what_ends_well_forgives_only_its_own_attempts(network: Network) -> None
     network.refresh_from_db()
     assert (network.onnx_state, network.inside_state) == (READY, Network.Made.FAILED)
     assert network.inside_message.startswith("Looking inside ended its worker")
+
+
+def test_waiting_for_another_worker_is_no_failed_attempt(network: Network) -> None:
+    def busy(_network: Network) -> Mapping[str, Any]:
+        raise materials.InUse
+
+    for _ in range(pace.ATTEMPTS + 1):
+        assert not INSIDE.make(network.pk, busy)
+    network.refresh_from_db()
+    assert (network.inside_state, network.inside_message, network.inside_attempts) == (REQUESTED, "", 0)
