@@ -31,8 +31,8 @@ def editor(client_of: Any, eve: Any) -> Any:
     return client_of(eve)
 
 
-def add(client: Any, name: str, kind: str = "onnx") -> Any:
-    return client.post(ADD, {"kind": kind, "received": name}, headers=JSON)
+def add(client: Any, name: str, kind: str = "onnx", **fields: str) -> Any:
+    return client.post(ADD, {"kind": kind, "received": name, **fields}, headers=JSON)
 
 
 def test_a_whole_file_is_kept_and_nothing_of_its_upload_is_left(

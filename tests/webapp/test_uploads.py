@@ -38,12 +38,18 @@ def editor(client_of: Any, eve: Any) -> Any:
 
 
 def begin(
-    client: Any, size: int = len(CONTENT), name: str = "signs.zip", purpose: str | None = None, **headers: str
+    client: Any,
+    size: int = len(CONTENT),
+    name: str = "signs.zip",
+    purpose: str | None = None,
+    team: Any = "",
+    **headers: str,
 ) -> Any:
     about = {"filename": name, "modified": "1700"} | ({"purpose": purpose} if purpose else {})
     metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in about.items())
     told = {"upload-length": str(size), "upload-metadata": metadata}
-    return client.post("/uploads/", headers={**TUS, **told, **headers}, content_type="application/octet-stream")
+    address = f"/uploads/?team={team}" if team else "/uploads/"
+    return client.post(address, headers={**TUS, **told, **headers}, content_type="application/octet-stream")
 
 
 def send(client: Any, address: str, piece: bytes, at: int, **headers: str) -> Any:

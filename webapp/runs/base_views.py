@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from webapp.keeping import Addresses, Table, kept
-from webapp.teams.access import editor_required, get_object_or_404, team_required
+from webapp.teams.access import editor_required, get_object_or_404, switch_team, team_required
 from webapp.uploads.models import Upload, UploadError
 from webapp.uploads.received import announced, forget, received_files
 
@@ -67,6 +67,7 @@ def base_add(request: HttpRequest) -> HttpResponse:
     except UploadError as error:
         return _refusal(request, str(error))
     forget(received)
+    switch_team(request, request.membership)  # type: ignore[attr-defined]  # a script shows its list next
     return JsonResponse(bases.base_json(base)) if _wants_json(request) else redirect("runs:bases")
 
 

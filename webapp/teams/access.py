@@ -23,6 +23,7 @@ from webapp.teams.models import Membership
 SESSION_KEY = "team"
 HOW = {"table", "kind"}  # parameters that say what of the team's is shown and how, not whose
 NOT_ALLOWED = "Your role in this team does not allow that."
+NOT_HERS = "This page belongs to a team that you are not in, or not any more. Nothing was changed."
 Row = TypeVar("Row", bound=Model)
 View = Callable[..., Any]
 
@@ -43,6 +44,31 @@ def switch_team(request: HttpRequest, membership: Membership) -> None:
         request.session[SESSION_KEY] = membership.team_id
 
 
+def own_membership(request: HttpRequest, team: str) -> Membership | None:
+    """The person's place in the team of this number, as a form sends it; None if it is none of hers."""
+    rows = request.user.memberships.select_related("team")  # type: ignore[union-attr]
+    return next((row for row in rows if str(row.team_id) == team), None)
+
+
+def enter(request: HttpRequest, membership: Membership) -> None:
+    """Judges the rest of the request by this place. Her session follows if the answer shows a page: see
+    :func:`is_visit`."""
+    request.membership = request.entered = membership  # type: ignore[attr-defined]
+    request.team = membership.team  # type: ignore[attr-defined]
+
+
+def is_visit(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether a person went somewhere: to a whole page, or by a form that leads on to one. Fragments, figures, files,
+    streams, and pages that a script fetches, are the doings of a page that was open already."""
+    by_script = "x-requested-with" in request.headers or getattr(request, "htmx", False)
+    if by_script or request.headers.get("sec-fetch-mode", "navigate") != "navigate":
+        return False
+    if 300 <= response.status_code < 400:
+        return True
+    is_html = response.get("Content-Type", "").startswith("text/html")
+    return is_html and isinstance(response, HttpResponse) and response.content[:200].lstrip().startswith(b"<!doctype")
+
+
 def team_required(view: View) -> View:
     """For members: the view finds `request.team` and `request.membership`. Works for async views too."""
     return _guard(view, lambda membership: True)
@@ -59,10 +85,9 @@ def manager_required(view: View) -> View:
 
 
 def get_object_or_404(
-    request: HttpRequest, source: type[Row] | QuerySet[Row], *, team: str = "team", stay: bool = False, **lookup: Any
+    request: HttpRequest, source: type[Row] | QuerySet[Row], *, team: str = "team", **lookup: Any
 ) -> Row:
     """The one row that matches and belongs to a team of this person; `team` is the path to it, as "run__team".
-    `stay`: the request is judged by the row's team, but the session stays in the one that was chosen last.
 
     Raises Http404 for what is not there and for what is not hers alike; PermissionDenied when the view's
     decorator asks for more than her role in the row's own team allows.
@@ -79,8 +104,8 @@ def get_object_or_404(
     allowed = getattr(request, "allowed", None)
     if allowed is not None and not allowed(membership):
         raise PermissionDenied(NOT_ALLOWED)
-    if not stay and membership.team_id != request.membership.team_id:  # type: ignore[attr-defined]
-        switch_team(request, membership)
+    if membership.team_id != request.membership.team_id:  # type: ignore[attr-defined]
+        enter(request, membership)
     request.team = membership.team  # type: ignore[attr-defined]
     return row
 
@@ -89,9 +114,9 @@ aget_object_or_404 = sync_to_async(get_object_or_404)
 
 
 def _guard(view: View, allowed: Callable[[Membership], bool]) -> View:
-    """Wraps a view. One without parameters, or with none but those that say HOW, is judged by the present team at once.
-    One with others is about a row: it must ask get_object_or_404 for it, which judges by the row's team and only then
-    puts `team` on the request.
+    """Wraps a view. One without parameters, or with none but those that say HOW, is judged at once by the team that the
+    request names, or else the present one. One with others is about a row: it must ask get_object_or_404 for it, which
+    judges by the row's team and only then puts `team` on the request.
     """
 
     def refusal(request: HttpRequest, names_a_row: bool) -> HttpResponseBase | None:
@@ -103,6 +128,12 @@ def _guard(view: View, allowed: Callable[[Membership], bool]) -> View:
             return render(request, "teams/none.html", status=403)
         request.allowed = allowed  # type: ignore[attr-defined]
         if not names_a_row:
+            named = request.POST.get("team") or request.GET.get("team") or str(membership.team_id)
+            if named != str(membership.team_id):
+                membership = own_membership(request, named)
+                if membership is None:
+                    return _not_hers(request)
+                enter(request, membership)
             if not allowed(membership):
                 raise PermissionDenied(NOT_ALLOWED)
             request.team = membership.team  # type: ignore[attr-defined]
@@ -126,12 +157,23 @@ def _guard(view: View, allowed: Callable[[Membership], bool]) -> View:
     return guarded
 
 
+def _not_hers(request: HttpRequest) -> HttpResponse:
+    """Alike for a team that is not hers and one that never was."""
+    if _wants_json(request):
+        return JsonResponse({"error": NOT_HERS}, status=404)
+    return render(request, "teams/not_hers.html", {"sentence": NOT_HERS}, status=404)
+
+
 def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
     """Sends pages to the sign-in form and back; tells scripts plainly, so that they can say what happened."""
     if getattr(request, "htmx", False):
         response = HttpResponse(status=401)
         response["HX-Redirect"] = resolve_url("account_login")
         return response
-    if request.headers.get("accept", "").startswith("application/json"):
+    if _wants_json(request):
         return JsonResponse({"error": "Please sign in."}, status=401)
     return redirect_to_login(request.get_full_path())
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return request.headers.get("accept", "").startswith("application/json")

@@ -16,6 +16,7 @@ from webapp.teams.access import (
     ask_to_sign_in,
     get_object_or_404,
     manager_required,
+    own_membership,
     switch_team,
     team_required,
 )
@@ -148,8 +149,7 @@ def leave(request: HttpRequest) -> HttpResponse:
 def switch(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return ask_to_sign_in(request)
-    wanted = request.POST.get("team", "")
-    membership = next((row for row in request.user.memberships.all() if str(row.team_id) == wanted), None)
+    membership = own_membership(request, request.POST.get("team", ""))
     if membership is None:
         return render(request, "404.html", status=404)
     switch_team(request, membership)

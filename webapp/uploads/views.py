@@ -2,7 +2,8 @@
 
 A file is announced (POST), sent in pieces (PATCH) and, after a broken connection, taken up again where it stood (HEAD
 says where). Pieces are as small as any other form, so nothing large ever waits in memory, and a lost connection loses
-one piece at most. An upload belongs to who began it: nobody else finds it, in her team or outside.
+one piece at most. An upload belongs to who began it: nobody else finds it, in her team or outside. It is for the team
+that the address of its creation names (`?team=`), and stays so.
 """
 
 from __future__ import annotations
@@ -138,8 +139,8 @@ def forget(request: HttpRequest, pk: Any) -> HttpResponse:
 
 
 def _own(request: HttpRequest, pk: Any) -> Upload:
-    """The person's own upload. It leaves her in the team she works in: pieces are sent in the background."""
-    return get_object_or_404(request, Upload, stay=True, pk=pk, created_by=request.user)
+    """The person's own upload, whichever of her teams it is for."""
+    return get_object_or_404(request, Upload, pk=pk, created_by=request.user)
 
 
 def _number(request: HttpRequest, header: str) -> int:

@@ -22,18 +22,21 @@ addEventListener("beforeunload", (event) => {
 });
 
 // Sends `file` as `kind` and puts a line about it before the others in `states`. `addresses` are the place's data:
-// check, uploads, mine, add. Gives the server's answer and the line, or null where it was refused or stopped.
-export async function sendBase(file, { kind, addresses, token, states }) {
+// check, uploads, mine, add. `form` holds the token, and for which team it is. Gives the server's answer and the line,
+// or null where it was refused or stopped.
+export async function sendBase(file, { kind, addresses, form, states }) {
+  const token = form.elements.csrfmiddlewaretoken.value;
+  const always = { csrfmiddlewaretoken: token, team: form.elements.team.value, kind };
   const line = progressLine(file, states);
   sending += 1;
   try {
-    await post(addresses.check, token, { kind, announced: JSON.stringify([await announce(file)]) });
+    await post(addresses.check, { ...always, announced: JSON.stringify([await announce(file)]) });
     const underWay = await beganEarlier(addresses.mine);
     const pieces = sendFiles([file], { address: addresses.uploads, purpose: "base", token, underWay, progressed: line.progressed, waiting: line.waits });
     line.stop.onclick = () => pieces.stop();
     const [received] = await pieces.done;
     line.storing();
-    return { answer: await post(addresses.add, token, { kind, received }), line: line.element };
+    return { answer: await post(addresses.add, { ...always, received }), line: line.element };
   } catch (error) {
     line.failed(error instanceof Stopped ? `stopped. ${GOES_ON}` : sentenceOf(error));
     return null;
@@ -42,9 +45,8 @@ export async function sendBase(file, { kind, addresses, token, states }) {
   }
 }
 
-async function post(address, token, fields) {
+async function post(address, fields) {
   const body = new FormData();
-  body.append("csrfmiddlewaretoken", token);
   for (const [name, value] of Object.entries(fields)) body.append(name, value);
   const response = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" } });
   const answer = await response.json().catch(() => ({})); // a refusal before our view, or a proxy's, is a page

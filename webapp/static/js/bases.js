@@ -21,7 +21,7 @@ export async function waitForBase(address, told) {
 
 const form = document.getElementById("base-upload");
 if (form) {
-  const { file, kind, csrfmiddlewaretoken } = form.elements;
+  const { file, kind } = form.elements;
   const button = form.querySelector("[type=submit]");
   file.addEventListener("change", () => {
     if (file.files[0]) kind.value = /\.onnx$/i.test(file.files[0].name) ? "onnx" : "safetensors";
@@ -32,7 +32,7 @@ if (form) {
     states.replaceChildren();
     button.disabled = true;
     const addresses = { ...form.dataset, add: form.getAttribute("action") };
-    const sent = await sendBase(file.files[0], { kind: kind.value, addresses, token: csrfmiddlewaretoken.value, states });
+    const sent = await sendBase(file.files[0], { kind: kind.value, addresses, form, states });
     button.disabled = false;
     if (sent) location.reload(); // its row says what the worker finds
   });

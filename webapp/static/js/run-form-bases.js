@@ -16,8 +16,7 @@ function watch(form, place) {
     const file = input.files[0];
     if (!file) return;
     input.value = ""; // it must not be sent a second time with the form
-    const token = form.elements.csrfmiddlewaretoken.value;
-    const sent = await sendBase(file, { kind: place.dataset.base, addresses: place.dataset, token, states });
+    const sent = await sendBase(file, { kind: place.dataset.base, addresses: place.dataset, form, states });
     if (sent) follow(sent.line, `${place.dataset.add.replace(/add\/$/, "")}${sent.answer.id}.json`);
   });
 

@@ -105,6 +105,7 @@ function failed(sentence) {
 function refused(status, answer) {
   busy(false);
   if (status === 422 && answer.errors) showErrors(answer.errors);
+  else if (answer.error && status !== 401) failed(answer.error);
   else if (status === 401) failed(`You are signed out. Sign in in another tab, then reload this page. ${GOES_ON}`);
   else if (status === 403) failed(`That was not allowed: your role may have changed, or the page is too old. Reload it. ${GOES_ON}`);
   else failed(`The server answered ${status}. Press Upload to try again. ${GOES_ON}`);
@@ -113,6 +114,7 @@ function refused(status, answer) {
 async function post(address, fields) {
   const body = new FormData();
   body.append("csrfmiddlewaretoken", token);
+  body.append("team", form.elements.team.value);
   body.append("name", name.value);
   for (const [key, value] of fields) body.append(key, value);
   const response = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" } });
