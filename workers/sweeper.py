@@ -41,12 +41,13 @@ LOST_UPLOAD = LOST + "Try a smaller file, or a machine with more memory."
 
 def sweep(is_empty: Callable[[str], bool] | None = None) -> None:
     """One pass. `is_empty` says whether a queue holds no message (asked of the broker by default)."""
-    empty = is_empty or queue_is_empty
     reclaim()
-    clear_folders()
-    Upload.forget_stale()
-    bases.forget_strays()
-    clear_dry_runs()
+    send_again(is_empty or queue_is_empty)
+    tidy()
+
+
+def send_again(empty: Callable[[str], bool]) -> None:
+    """Ask for whatever waits while its queue is empty: its message was lost."""
     if empty("live"):
         for pk in waiting_networks().values_list("pk", flat=True):
             dispatch("workers.live", pk)
@@ -60,6 +61,15 @@ def sweep(is_empty: Callable[[str], bool] | None = None) -> None:
         _send("workers.look_inside", Network.objects.filter(inside_state=Network.Made.REQUESTED))
         _send("workers.advance", idle_runs())
         _send("workers.finish", untested_runs())
+
+
+def tidy() -> None:
+    """Each step by itself, and after the rescue: a file that cannot be deleted must not keep lost work waiting."""
+    for step in (clear_folders, Upload.forget_stale, bases.forget_strays, clear_dry_runs):
+        try:
+            step()
+        except Exception:
+            log.exception("Tidying up failed at %s", step.__name__)
 
 
 def clear_folders() -> None:

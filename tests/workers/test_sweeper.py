@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from webapp.datasets.models import Dataset
 from webapp.networks.models import Network
-from webapp.runs.models import BaseFile, Run
+from webapp.runs.models import BaseFile, DryRun, Run
 from webapp.runs.sentences import sentence
+from webapp.uploads.models import Upload
 from workers import pace
 from workers.sweeper import sweep
 
@@ -182,3 +183,22 @@ def test_lost_messages_about_uploads_and_exports_are_sent_again(
         ("workers.export_onnx", network.pk),
         ("workers.look_inside", network.pk),
     ]
+
+
+def test_what_cannot_be_tidied_keeps_nothing_waiting(
+    network: Network, dispatched: Messages, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def forget_stale() -> None:
+        raise PermissionError("not ours to delete")
+
+    monkeypatch.setattr(Upload, "forget_stale", forget_stale)
+    gone = settings.WORK_ROOT / "data" / "999999"
+    gone.mkdir(parents=True)
+    old = DryRun.objects.create(team=network.run.team, dataset=network.run.dataset, spec={})
+    DryRun.objects.update(created_at=timezone.now() - timedelta(days=2))
+    silence(network)
+    sweep(all_empty)
+    assert ("workers.live", network.pk) in dispatched
+    assert "Tidying up failed at forget_stale" in caplog.text
+    assert not gone.exists()
+    assert not DryRun.objects.filter(pk=old.pk).exists()
