@@ -133,7 +133,7 @@ def test_a_final_test_that_kills_every_worker_ends_the_run(network: Network, dis
     assert network.run.state == Run.State.ERRORED
     assert network.run.message.startswith(f"The final test: the worker was lost {pace.ATTEMPTS} times")
     told = [sentence(event) for event in network.run.events.all()]
-    assert told[0] == "The worker of ancestor was lost; its work is given up."
+    assert told[0] == "The worker of the ancestor was lost; its work is given up."
 
 
 @pytest.mark.parametrize("attempts", [1, pace.ATTEMPTS])
