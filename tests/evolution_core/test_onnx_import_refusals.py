@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from evolution_core.architectures.onnx_import import load_onnx, network, reading
+from evolution_core.architectures.onnx_import import folding, load_onnx, network, reading
 from evolution_core.spec import NetworkError
 from tests.evolution_core.own_networks import CLASSES, exported_design, hand_made, numbers, saved, small_classifier
 
@@ -111,6 +111,22 @@ def test_a_small_file_that_asks_for_a_huge_constant() -> None:
 def test_a_small_file_that_grows_a_constant(step, constants) -> None:
     nodes = [step, node("ReduceSum", ["huge"], ["sum"], keepdims=0), node("Add", ["relu", "sum"], ["features"])]
     refused(small_classifier(*nodes, constants={"seed": numbers(4), **constants}))
+
+
+@pytest.mark.parametrize("shape", ["size", "own"])
+def test_a_small_file_that_asks_for_many_constants(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is small enough, all together are not; known from the file alone, or once the image's shape is."""
+    monkeypatch.setattr(folding, "MAXIMUM_FOLDED", 10_000)
+    constants = {"size": np.asarray([1, 8, 16, 16], np.int64)}
+    for count, fits in ((4, True), (6, False)):
+        nodes = [node("Shape", ["relu"], ["own"])]
+        nodes += [node("ConstantOfShape", [shape], [f"c{k}"], f"bomb{k}") for k in range(count)]
+        nodes += [node("Add", ["relu" if k == 0 else f"s{k - 1}", f"c{k}"], [f"s{k}"]) for k in range(count)]
+        content = small_classifier(*nodes, node("Identity", [f"s{count - 1}"], ["features"]), constants=constants)
+        if fits:
+            load_onnx(content)
+        else:
+            refused(content, "bomb", "brings the constants to work out to more than 10,000 numbers")
 
 
 def test_an_image_grown_beyond_all_bounds() -> None:

@@ -1,7 +1,8 @@
 """Constants worked out once: what exporters leave behind to compute shapes, masks and scales.
 
 A step whose inputs are all known is run by ONNX's reference evaluator (numpy), after its result's
-size was bounded from its inputs alone: a file of a hundred bytes must not ask for a terabyte.
+size was bounded from its inputs alone: a file of a hundred bytes must not ask for a terabyte, and one
+of three thousand not for a hundred gigabytes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from evolution_core.spec import NetworkError
 
 from .graph import MOVERS, Graph, Step, refuse
 
-MAXIMUM_FOLDED = 2**26  # numbers in one folded constant
+MAXIMUM_FOLDED = 2**26  # numbers in one folded constant, and in all of a file's together
 Arrays = Sequence[Any]  # numpy arrays, None where an optional input is absent
 
 
@@ -89,8 +90,9 @@ FOLDABLE: dict[str, Callable[[Step, Arrays], int]] = {
 }
 
 
-def evaluate(step: Step, arrays: Arrays, opset: int) -> list[np.ndarray]:
-    """The step's outputs for known inputs. Raises NetworkError when they cannot be had, or would be too large."""
+def evaluate(step: Step, arrays: Arrays, graph: Graph) -> list[np.ndarray]:
+    """The step's outputs for known inputs, counted in `graph.folded`. Raises NetworkError when they cannot be had, or
+    would be too large, alone or with all that came before them."""
     if step.operator not in FOLDABLE:
         raise refuse(step, "works on constants in a way that is not understood")
     try:
@@ -98,12 +100,16 @@ def evaluate(step: Step, arrays: Arrays, opset: int) -> list[np.ndarray]:
             return [_constant(step)]
         if FOLDABLE[step.operator](step, arrays) > MAXIMUM_FOLDED:
             raise refuse(step, f"would make a constant of more than {MAXIMUM_FOLDED:,} numbers")
-        results = _run(step, arrays, opset)
+        results = _run(step, arrays, graph.opset)
     except NetworkError:
         raise
     except Exception as error:  # the reference evaluator raises whatever numpy does
         raise refuse(step, f"cannot be worked out ({type(error).__name__}: {str(error)[:120]})") from None
-    return [np.asarray(_plain(result)) for result in results]
+    plain = [np.asarray(_plain(result)) for result in results]
+    graph.folded += sum(result.size for result in plain)
+    if graph.folded > MAXIMUM_FOLDED:
+        raise refuse(step, f"brings the constants to work out to more than {MAXIMUM_FOLDED:,} numbers")
+    return plain
 
 
 def _plain(array: np.ndarray) -> np.ndarray:
@@ -162,7 +168,7 @@ def fold_constants(graph: Graph) -> None:
         known = all(not name or name in graph.constants for name in inputs)
         if known and step.operator in FOLDABLE:
             arrays = [graph.constants[name] if name else None for name in inputs]
-            for name, array in zip(step.outputs, evaluate(step, arrays, graph.opset), strict=False):
+            for name, array in zip(step.outputs, evaluate(step, arrays, graph), strict=False):
                 if name:
                     graph.constants[name] = array
                     if step.operator in MOVERS:

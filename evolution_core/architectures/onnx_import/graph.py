@@ -65,6 +65,7 @@ class Graph:
         self.outputs = outputs
         self.opset = opset
         self.steps = steps
+        self.folded = 0  # numbers in all constants that were worked out, kept or not
         self.origins: dict[str, str] = {}  # a constant that was moved about -> the name it had in the file
         self._index()
 

@@ -225,7 +225,7 @@ def fold(emit: Emission, step: Step) -> tuple[Value, ...]:
     arrays = []
     for index, name in enumerate(step.inputs):
         arrays.append(emit.constant(step, index) if name else None)
-    results = evaluate(step, arrays, emit.opset)
+    results = evaluate(step, arrays, emit.source)
     first = emit.values.get(step.input(0))
     kept = first.name if isinstance(first, Constant) and step.operator in MOVERS else ""
     return tuple(Constant(array, kept or name) for array, name in zip(results, step.outputs, strict=False))
