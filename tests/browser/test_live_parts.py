@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
 from webapp.networks.models import Network
 from webapp.runs.models import Run
+from webapp.sharing.models import ShareLink
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -81,3 +83,42 @@ def test_a_part_that_waited_for_typing_comes_when_the_field_is_left(open_page: A
     page.keyboard.press("Tab")
     expect(page.locator("#run-answer")).not_to_contain_text("so far")
     expect(page.locator("#rule-value")).to_have_value("2")
+
+
+def asked_later(page: Page) -> list[str]:
+    """What the page still asks for, given time for every loop's next look."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(7000)
+    return asked
+
+
+def test_a_run_page_says_that_its_reader_is_signed_out_and_stops(open_page: Any, evolution: Run, ada: Any) -> None:
+    page = open_page(f"/runs/{evolution.pk}/?network=4-1")
+    wait_until_followed(page)
+    Session.objects.all().delete()
+    note = page.get_by_role("alert")
+    expect(note).to_contain_text("You are signed out", timeout=15_000)
+    expect(page).to_have_title(f"{evolution.name} · Eustress")  # no share of what is not followed
+    assert page.locator(".dot.live").evaluate("(dot) => getComputedStyle(dot).animationName") == "none"
+    page.click("tr[data-network='3-1'] td >> nth=1")  # asks for its card, in vain
+    assert asked_later(page) == []
+    expect(note).to_have_count(1)
+    note.get_by_role("link", name="Sign in again").click()
+    page.get_by_label("E-mail address").fill(ada.email)
+    page.get_by_label("Password").fill("correct-horse-battery")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**/runs/{evolution.pk}/?network=3-1")
+
+
+def test_the_page_of_a_revoked_link_says_so_and_stops(fresh_page: Any, evolution: Run, ada: Any) -> None:
+    link = ShareLink.objects.create(run=evolution, created_by=ada)
+    page = fresh_page(390)
+    page.goto(f"/s/{link.token}/")
+    wait_until_followed(page)
+    page.evaluate("scrollTo(0, 900)")
+    link.revoke()
+    expect(page.get_by_role("alert")).to_contain_text("This link is closed", timeout=15_000)
+    expect(page.get_by_role("alert")).to_be_in_viewport()
+    expect(page.get_by_role("link", name="Sign in again")).to_have_count(0)
+    assert asked_later(page) == []

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
+from webapp.teams.access import DATA
 from webapp.teams.models import SignInLink, Team, User
 from webapp.teams.owner import ensure_owner, first_owner_link, home_team, sign_in_link
 
@@ -60,6 +61,13 @@ def test_too_many_failures_lock_the_door_even_for_the_right_password(client, ada
     # another address from the same place is not locked out with her
     User.objects.create_user("ben@example.org", PASSWORD)
     assert sign_in(client, "ben@example.org").status_code == 302
+
+
+@pytest.mark.parametrize("headers", [{"x-requested-with": "fetch"}, *({"accept": kind} for kind in DATA)])
+def test_a_script_is_told_where_to_sign_in_and_not_led_there(client, db, headers):
+    response = client.get("/runs/", headers={"accept": "text/html", **headers})
+    assert response.status_code == 401
+    assert response["X-Sign-In"] == "/sign-in/"
 
 
 def test_nobody_signs_herself_up(client, db):

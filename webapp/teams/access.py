@@ -21,6 +21,7 @@ from django.shortcuts import render, resolve_url
 from webapp.teams.models import Membership
 
 SESSION_KEY = "team"
+DATA = ("application/json", "text/event-stream")  # what only scripts ask for
 HOW = {"table", "kind"}  # parameters that say what of the team's is shown and how, not whose
 NOT_ALLOWED = "Your role in this team does not allow that."
 NOT_HERS = "This page belongs to a team that you are not in, or not any more. Nothing was changed."
@@ -165,13 +166,15 @@ def _not_hers(request: HttpRequest) -> HttpResponse:
 
 
 def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Sends pages to the sign-in form and back; tells scripts plainly, so that they can say what happened."""
+    """Sends pages to the sign-in form and back; tells scripts plainly, so that they can say what happened and where
+    one signs in: a script would follow a redirect and take the form for what it asked for."""
     if getattr(request, "htmx", False):
         response = HttpResponse(status=401)
         response["HX-Redirect"] = resolve_url("account_login")
         return response
-    if _wants_json(request):
-        return JsonResponse({"error": "Please sign in."}, status=401)
+    if request.headers.get("x-requested-with") == "fetch" or request.headers.get("accept", "").startswith(DATA):
+        address = resolve_url("account_login")
+        return JsonResponse({"error": "Please sign in."}, status=401, headers={"X-Sign-In": address})
     return redirect_to_login(request.get_full_path())
 
 

@@ -1,7 +1,8 @@
 // Follows a run: server-sent events, and polling where a stream cannot be had.
 
+import { ask } from "./asking.js";
+
 const POLL = 2500; // milliseconds
-const GONE = new Set([401, 403, 404, 410]); // signed out, no longer allowed, deleted, or a link revoked
 const KINDS = [
   "queued", "started", "born", "drawn", "gestation", "progress", "epoch", "cut", "repaired", "refused", "shock", "growth", "measured",
   "generation", "tested", "finished", "cancelling", "cancelled", "failed", "errored", "lost", "note",
@@ -9,7 +10,7 @@ const KINDS = [
 ];
 
 export class LiveFeed {
-  // handlers: changed(event) for each new event, living(networks) for what lives just now, ended() once, state(text)
+  // handlers: changed(event) for each new event, living(networks) for what lives just now, ended() once
   constructor({ events, eventsJson, last, handlers }) {
     Object.assign(this, { events, eventsJson, last, handlers });
     this.failures = 0;
@@ -17,6 +18,7 @@ export class LiveFeed {
   }
 
   start() {
+    document.addEventListener("eustress:closed", () => this.stop());
     if (window.EventSource) this.stream();
     else this.poll();
   }
@@ -47,8 +49,8 @@ export class LiveFeed {
   async poll() {
     if (this.done) return;
     try {
-      const response = await fetch(`${this.eventsJson}?after=${this.last}`, { headers: { Accept: "application/json" } });
-      if (GONE.has(response.status)) return this.end();
+      const response = await ask(`${this.eventsJson}?after=${this.last}`, "application/json");
+      if (!response) return; // the page is closed
       if (!response.ok) throw new Error(response.status);
       const answer = await response.json();
       this.last = answer.last;
@@ -62,11 +64,15 @@ export class LiveFeed {
     this.timer = setTimeout(() => this.poll(), document.hidden ? POLL * 4 : POLL);
   }
 
-  end() {
-    if (this.done) return;
+  stop() {
     this.done = true;
     this.source?.close();
     clearTimeout(this.timer);
+  }
+
+  end() {
+    if (this.done) return;
+    this.stop();
     this.handlers.ended();
   }
 }

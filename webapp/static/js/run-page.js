@@ -1,5 +1,6 @@
 // The run's page: charts, table and panels that know of each other; the view's state lives in the address.
 
+import { ask } from "./asking.js";
 import { svgOf } from "./charts/drawing.js";
 import { prepare } from "./charts/look.js";
 import { ProgressChart } from "./charts/progress.js";
@@ -73,9 +74,9 @@ class RunPage {
 
   async loadParts() {
     const { search } = location;
-    const response = await fetch(this.root.dataset.live + search, { headers: { Accept: "text/html" } });
+    const response = await ask(this.root.dataset.live + search);
+    if (!response?.ok) return;
     const html = await response.text();
-    if (!response.ok) return;
     if (search !== location.search) return this.refreshSoon(PACE); // an answer to another selection than the page's
     replaceParts(html);
     return undefined;

@@ -1,6 +1,7 @@
 // What a run's page does beside its charts: the tab's title and icon show how far it is, a notification tells of its
 // end if that is wished, curves follow the selection, and a test that was asked for after the end is waited for.
 
+import { ask, isClosed } from "./asking.js";
 import { replaceParts } from "./parts.js";
 
 const WAIT = 3000; // milliseconds between two looks for a test's result
@@ -103,16 +104,15 @@ function tellOfTheEnd() {
 // -- what is fetched
 
 async function fetchParts(address) {
-  const response = await fetch(address + location.search, { headers: { Accept: "text/html" } });
-  if (response.ok) replaceParts(await response.text());
-  return response.ok;
+  const response = await ask(address + location.search);
+  if (response?.ok) replaceParts(await response.text());
 }
 
 // Another network was selected: the address says so, whoever wrote it there.
 let asked = document.getElementById("run-curves")?.dataset.shown ?? "";
 setInterval(() => {
   const selected = new URLSearchParams(location.search).get("network") ?? "";
-  if (document.hidden || selected === asked || !document.getElementById("run-curves")) return;
+  if (isClosed() || document.hidden || selected === asked || !document.getElementById("run-curves")) return;
   asked = selected;
   fetchParts(root.dataset.curves).catch(() => (asked = null)); // tried again at the next look
 }, GLANCE);
@@ -126,8 +126,14 @@ function awaitTest() {
     } catch {
       // the server is away for a moment
     }
-    awaitTest();
+    if (!isClosed()) awaitTest();
   }, WAIT);
+}
+
+// How far it is now is not known any more.
+function showClosed() {
+  document.title = plainTitle;
+  drawIcon(null);
 }
 
 function show() {
@@ -140,5 +146,6 @@ if (root) {
   show();
   awaitTest();
   document.addEventListener("eustress:parts", show);
-  document.addEventListener("eustress:theme", showProgress);
+  document.addEventListener("eustress:closed", showClosed);
+  document.addEventListener("eustress:theme", () => isClosed() || showProgress());
 }

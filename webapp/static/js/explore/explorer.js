@@ -1,5 +1,6 @@
 // Lineage, trade-off, card and table of a run, tied by one selection and one address.
 
+import { ask } from "../asking.js";
 import { colours } from "../charts/look.js";
 import { offer } from "../keeping.js";
 import { replaceParts } from "../parts.js";
@@ -31,8 +32,8 @@ export class Explorer {
   async load(whole = !this.data) {
     const query = new URLSearchParams(location.search);
     if (!whole) query.set("after", this.data.last);
-    const response = await fetch(`${this.root.dataset.chart}?${query}`, { headers: { Accept: "application/json" } });
-    if (!response.ok) return;
+    const response = await ask(`${this.root.dataset.chart}?${query}`, "application/json");
+    if (!response?.ok) return;
     const data = decode(await response.json(), whole ? null : this.data);
     if (!data) return whole ? undefined : this.load(true);
     this.data = data;
@@ -42,9 +43,10 @@ export class Explorer {
 
   async loadParts() {
     const asked = (this.asked = Symbol("the latest question"));
-    const response = await fetch(this.root.dataset.explore + location.search, { headers: { Accept: "text/html" } });
+    const response = await ask(this.root.dataset.explore + location.search);
+    if (!response?.ok) return;
     const html = await response.text();
-    if (!response.ok || asked !== this.asked) return; // a later question is under way
+    if (asked !== this.asked) return; // a later question is under way
     replaceParts(html);
   }
 
