@@ -5,21 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import reselect, reswap, retarget
 
 from evolution_core.spec import SpecError
-from webapp.dispatch import dispatch
 from webapp.keeping import kept
 from webapp.teams.access import editor_required, get_object_or_404
 
-from . import bases, dry_runs, form_page, run_templates
+from . import bases, dry_runs, form_page, run_templates, starting
 from .forms import DEFAULTS, RunForm, typed_spec
-from .models import BaseFile, DryRun, Run, RunTemplate
-from .sweeps import start_sweep
+from .models import BaseFile, DryRun, Run, RunGroup, RunTemplate
 
 
 @require_http_methods(["GET", "POST"])
@@ -74,22 +71,11 @@ def _refused(request: HttpRequest, form: RunForm, origin: Run | None) -> HttpRes
 def _start(request: HttpRequest, form: RunForm, origin: Run | None) -> HttpResponse:
     """One run, or all of a sweep."""
     team, user = request.team, request.user  # type: ignore[attr-defined]
-    dataset = form.cleaned_data["dataset"]
-    if form.sweep:
-        group = start_sweep(form.sweep, team=team, dataset=dataset, name=form.run_name(), user=user, origin=origin)
-        return redirect("runs:group", pk=group.pk)
-    with transaction.atomic():
-        run = Run.objects.create(
-            team=team,
-            dataset=dataset,
-            name=form.run_name(),
-            spec=form.spec.to_json(),
-            cloned_from=origin,
-            created_by=user,  # type: ignore[misc]  # the guard lets nobody else in
-        )
-        run.record("queued")
-        dispatch("workers.advance", run.pk)
-    return redirect("runs:detail", pk=run.pk)
+    submission = starting.submission_of(request.POST, team, user)
+    found, is_new = starting.start(form, team=team, user=user, origin=origin, submission=submission)
+    if not is_new:
+        messages.info(request, "This was started already, with these very settings: nothing was started again.")
+    return redirect("runs:group" if isinstance(found, RunGroup) else "runs:detail", pk=found.pk)
 
 
 def _try_out(request: HttpRequest, form: RunForm, origin: Run | None) -> HttpResponse:

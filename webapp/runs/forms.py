@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,6 +67,14 @@ class RunForm(forms.Form):
         required=False,
         label="Add weights",
         widget=forms.ClearableFileInput(attrs={"class": "form-control", "accept": ".safetensors,.weights"}),
+    )
+
+    # New with every page: a button that was pressed twice starts nothing twice (webapp/runs/starting.py).
+    key = forms.CharField(
+        max_length=40,
+        required=False,
+        initial=lambda: secrets.token_urlsafe(16),
+        widget=forms.HiddenInput(attrs={"autocomplete": "off"}),
     )
 
     keep_as = forms.CharField(

@@ -23,6 +23,7 @@ class RunGroup(models.Model):
     axes = models.JSONField(default=list)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
+    submission = models.CharField(max_length=64, null=True, unique=True, editable=False)  # see webapp/runs/starting.py
 
     class Meta:
         ordering = ["-created_at", "-pk"]
@@ -74,6 +75,7 @@ class Run(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    submission = models.CharField(max_length=64, null=True, unique=True, editable=False)  # see webapp/runs/starting.py
 
     class Meta:
         ordering = ["-created_at", "-pk"]

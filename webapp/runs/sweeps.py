@@ -163,11 +163,20 @@ def _combined(axes: list[tuple[int, str, list[Any]]], spec: RunSpec) -> Sweep:
 
 
 def start_sweep(
-    sweep: Sweep, *, team: Team, dataset: Dataset, name: str, user: Any, origin: Run | None = None
+    sweep: Sweep,
+    *,
+    team: Team,
+    dataset: Dataset,
+    name: str,
+    user: Any,
+    origin: Run | None = None,
+    submission: str | None = None,
 ) -> RunGroup:
     """Every run of the sweep, named by what it has for itself, and their group. The caller's transaction holds all."""
     with transaction.atomic():
-        group = RunGroup.objects.create(team=team, name=name, axes=list(sweep.settings), created_by=user)
+        group = RunGroup.objects.create(
+            team=team, name=name, axes=list(sweep.settings), created_by=user, submission=submission
+        )
         for spec in sweep.specs:
             own = ", ".join(differing(spec, sweep.settings))
             run = Run.objects.create(
