@@ -135,6 +135,44 @@ def test_ticked_runs_outlive_their_page(open_page: Any, finished: Run) -> None:
     expect(page.locator("[data-said]")).to_contain_text("no more than 8")
 
 
+def test_ticked_runs_of_a_sweep_outlive_another_order_and_another_axis(open_page: Any, finished: Run) -> None:
+    group = RunGroup.objects.create(team=finished.team, name="Trials", axes=["environment", "seed"])
+    for factor, seed in ((0.4, 1), (0.4, 2), (0.5, 1), (0.5, 2)):
+        spec = make_spec(environment=factor, seed=seed, generations=1, offspring=1)
+        ended = not (factor == 0.5 and seed == 2)
+        make_evolution(
+            finished.team,
+            finished.dataset,
+            finished=ended,
+            files=False,
+            group=group,
+            spec=spec,
+            name=f"{factor}/{seed}",
+        )
+    page = open_page(f"/runs/groups/{group.pk}/")
+    page.get_by_label("Compare 0.4/2").check()
+    page.get_by_label("Compare 0.5/1").check()
+    expect(page.locator("[data-said]")).to_have_text("2 ticked")
+    page.click("#runs th a:has-text('Seed')")
+    page.wait_for_url("**sort=seed**#runs")
+    expect(page.locator("#runs tbody th >> nth=1")).to_contain_text("3")
+    page.click("#seeds th a:has-text('Smaller')")
+    page.wait_for_url("**seeds=-smaller**")
+    page.select_option("select[name=y]", "test")
+    page.wait_for_url("**y=test**")
+    for part in ("sort=seed", "seeds=-smaller", "compare="):
+        assert part in page.url
+    expect(page.get_by_label("Compare 0.4/2")).to_be_checked()
+    group.runs.filter(name="0.4/1").update(name="Another name")
+    page.get_by_label("Compare 0.5/1").focus()
+    expect(page.get_by_label("Compare Another name")).to_be_visible(timeout=15_000)  # the page came anew, as it was
+    expect(page.get_by_label("Compare 0.5/1")).to_be_focused()
+    expect(page.get_by_label("Compare 0.5/1")).to_be_checked()
+    page.click(".compare-bar button")
+    page.wait_for_url("**/compare/?**")
+    expect(page.locator(".entries li")).to_have_count(2)
+
+
 def test_networks_are_ticked_in_their_runs_table(open_page: Any, finished: Run) -> None:
     page = open_page(f"/runs/{finished.pk}/")
     expect(page.locator("#run [data-zoom=all]").first).to_be_visible()

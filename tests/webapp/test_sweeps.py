@@ -19,7 +19,8 @@ from tests.webapp.test_run_form import NEW, posted
 from webapp.networks.models import Network
 from webapp.runs.deleting import delete_run
 from webapp.runs.forms import RunForm, typed_spec
-from webapp.runs.groups import GroupPage, View
+from webapp.runs.group_view import View
+from webapp.runs.groups import GroupPage
 from webapp.runs.models import Run, RunGroup
 from webapp.runs.sweeps import MOST_RUNS, SweepError, read_sweep, start_sweep
 
@@ -238,8 +239,81 @@ def test_the_scatters_axes_are_the_addresses(client_of: Any, vic: Any, group: Ru
     assert (chart["x"]["label"], chart["y"]["label"]) == ("environment", "times smaller")
     client, address = client_of(vic), reverse("runs:group", args=[group.pk])
     assert '<option value="test" selected>' in client.get(address, {"y": "test"}).content.decode()
-    fallen_back = client.get(address, {"x": "<b>", "y": "nothing"}).context["page"].view
-    assert (fallen_back.x, fallen_back.y) == ("environment", "points")
+    fallen_back = client.get(address, {"x": "<b>", "y": "nothing", "sort": "beauty"}).context["page"]
+    assert (fallen_back.x, fallen_back.y, fallen_back.view) == ("environment", "points", View())
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("", [1, 2, 3, 4]),  # as typed
+        ("-run", [4, 3, 2, 1]),
+        ("-environment", [3, 4, 1, 2]),  # of equals the first typed
+        ("seed", [1, 3, 2, 4]),
+        ("state", [4, 1, 2, 3]),  # what is under way first
+        ("smaller", [3, 2, 1, 4]),  # what is not known comes last, whatever the order
+        ("-smaller", [1, 2, 3, 4]),
+        ("-points", [3, 2, 1, 4]),
+        ("minutes", [1, 2, 3, 4]),  # no column of the table
+    ],
+)
+def test_the_order_of_the_runs_is_the_addresses(
+    client_of: Any, vic: Any, group: RunGroup, sort: str, expected: list[int]
+) -> None:
+    client, address = client_of(vic), reverse("runs:group", args=[group.pk])
+    assert [row.number for row in client.get(address, {"sort": sort}).context["page"].runs] == expected
+    kept = csv.DictReader(io.StringIO(client.get(f"{address}tables/runs.csv?sort={sort}").content.decode("utf-8-sig")))
+    keys = list(group.runs.order_by("pk").values_list("pk", flat=True))
+    assert [keys.index(int(row["run"])) + 1 for row in kept] == expected
+
+
+def test_the_sums_over_the_seeds_have_an_order_of_their_own(client_of: Any, vic: Any, group: RunGroup) -> None:
+    def first(**query: str) -> str:
+        return page_of(group, **query).summaries[0].labelled[0][1]
+
+    assert (first(), first(seeds="-environment"), first(seeds="smaller"), first(seeds="-runs")) == (
+        *("0.5", "0.6"),
+        *("0.6", "0.5"),
+    )
+    assert page_of(group, seeds="seed").view.seeds == ""  # it is what is summed up
+    page = client_of(vic).get(reverse("runs:group", args=[group.pk]), {"seeds": "-smaller", "sort": "seed"})
+    html = page.content.decode()
+    assert html.count('aria-sort="descending"') == html.count('aria-sort="ascending"') == 1
+    assert 'href="?sort=seed&amp;seeds=smaller#seeds" data-carries' in html
+    assert 'href="?sort=-seed&amp;seeds=-smaller#runs" data-carries' in html
+    assert '<option value="seed" selected>By seed, upwards' in html
+
+
+def test_settings_of_several_kinds_have_an_order(team: Any, dataset: Any, dispatched: Any) -> None:
+    sweep = read_sweep(rows(("environment", "40x, 0.5")), RunSpec())
+    made = start_sweep(sweep, team=team, dataset=dataset, name="Mixed", user=None)
+    assert [row.words["environment"] for row in page_of(made, sort="environment").runs] == ["0.5", "40×"]
+    stress = start_sweep(
+        read_sweep(rows(("stress", "none, death-list")), RunSpec()), team=team, dataset=dataset, name="S", user=None
+    )
+    assert [row.number for row in page_of(stress, sort="stress").runs] == [2, 1]  # Death list, None
+
+
+def test_ticks_of_a_sweep_stand_in_its_address(
+    client_of: Any, vic: Any, group: RunGroup, run: Run, other_run: Run
+) -> None:
+    first, second, *_ = group.runs.order_by("pk")
+    query = {"compare": f"{second.pk},{first.pk},{run.pk},{other_run.pk}", "y": "test"}
+    page = client_of(vic).get(reverse("runs:group", args=[group.pk]), query)
+    html = page.content.decode()
+    assert page.context["page"].ticked == {first.pk, second.pk}  # of no other sweep, and of no other team
+    assert f'value="{first.pk}" checked aria-label="Compare' in html
+    assert "2 ticked" in html
+    assert "?y=test&amp;sort=seed&amp;compare=" in html
+    assert '<a href="?y=test">Untick all</a>' in html
+    assert f'name="compare" value="{second.pk},{first.pk},' in html  # another axis leaves them ticked
+
+
+def test_a_run_of_a_sweep_that_learnt_nothing_says_so(client_of: Any, vic: Any, group: RunGroup) -> None:
+    Network.objects.filter(run=group.runs.order_by("pk")[0], name="ancestor").update(record={"chance": 0.9})
+    html = client_of(vic).get(reverse("runs:group", args=[group.pk])).content.decode()
+    assert html.count("The ancestor hardly beats guessing") == 1
+    assert 'class="num muted" data-label="Smaller">8.0×' in html
 
 
 def test_settings_without_numbers_have_places_by_name(team: Any, dataset: Any, dispatched: Any) -> None:
@@ -260,9 +334,10 @@ def test_the_live_part_waits_only_while_something_is_under_way(client_of: Any, v
     address = reverse("runs:group_live", args=[group.pk])
     page = client_of(vic).get(address, {"y": "test"}).content.decode()
     assert "<html" not in page
+    assert f'data-live="{address}"' in page
     assert "y=test" in page
     group.runs.update(state=Run.State.FINISHED)
-    assert "hx-get" not in client_of(vic).get(address).content.decode()
+    assert "data-live" not in client_of(vic).get(address).content.decode()
 
 
 def test_the_table_can_be_taken_away(client_of: Any, vic: Any, group: RunGroup) -> None:

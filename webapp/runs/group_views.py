@@ -13,7 +13,9 @@ from webapp.dispatch import dispatch
 from webapp.keeping import kept
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 
-from .groups import GroupPage, View
+from .group_view import View
+from .groups import GroupPage
+from .measures import MOST_COMPARED
 from .models import Run, RunGroup
 
 
@@ -33,15 +35,16 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
 def _context(request: HttpRequest, pk: int) -> dict[str, object]:
     group = get_object_or_404(request, RunGroup.objects.select_related("team"), pk=pk)
     page = GroupPage(group, View.read(request.GET.dict(), group.axes))
-    return {"section": "runs", "group": group, "page": page}
+    return {"section": "runs", "group": group, "page": page, "most": MOST_COMPARED}
 
 
 @require_safe
 @team_required
 def table(request: HttpRequest, pk: int, table: str, kind: str) -> HttpResponse:
-    """A table of the sweep, figures unrounded, to keep."""
+    """A table of the sweep in the address's order, figures unrounded, to keep."""
     group = get_object_or_404(request, RunGroup.objects.select_related("team"), pk=pk)
-    return kept(GroupPage(group, View.read({}, group.axes)).kept_table(table), kind, f"sweep-{group.pk}-{table}")
+    page = GroupPage(group, View.read(request.GET.dict(), group.axes))
+    return kept(page.kept_table(table), kind, f"sweep-{group.pk}-{table}")
 
 
 @require_POST

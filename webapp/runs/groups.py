@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import Http404
 from django.urls import reverse
@@ -21,69 +19,22 @@ from webapp.keeping import Addresses, Table
 from webapp.networks.models import Network
 
 from . import listing
+from .group_view import OUTCOMES, SEED, TABLE, Outcome, View, place, run_columns, seed_columns
 from .models import Run, RunGroup
+from .ordered import arranged, headings, orders
 from .snapshot import ANCESTOR
-from .templatetags import figures
 from .words import label_of, number_of, value_in_words
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A figure of a run's chosen network against its ancestor. `kind` is the filter that writes it."""
-
-    key: str
-    label: str
-    short: str  # where it heads a column
-    kind: str
-
-    def words(self, value: float | None) -> str:
-        if value is None:
-            return ""
-        return str(getattr(figures, self.kind)(value))
-
-
-OUTCOMES = {
-    outcome.key: outcome
-    for outcome in (
-        Outcome("smaller", "times smaller", "Smaller", "times"),
-        Outcome("points", "points of validation", "Points", "points"),
-        Outcome("test", "test accuracy", "Test", "percent"),
-        Outcome("fewer", "times fewer multiply-adds", "Fewer multiply-adds", "times"),
-        Outcome("faster", "times faster", "Faster", "times"),
-        Outcome("parameters", "parameters", "Parameters", "count"),
-        Outcome("minutes", "minutes taken", "Minutes", "rounded"),
-    )
-}
-SEED = "seed"
-TABLE = ("smaller", "points", "test", "faster")  # the columns of outcomes
-
-
-@dataclass(frozen=True)
-class View:
-    """The scatter's axes, from the address: settings of the sweep or outcomes. Unknown names fall back."""
-
-    x: str
-    y: str
-
-    @classmethod
-    def read(cls, query: Mapping[str, str], varied: Sequence[str]) -> View:
-        known = {*varied, *OUTCOMES}
-        usual = next((name for name in varied if name != SEED), "smaller")
-        x, y = query.get("x", ""), query.get("y", "")
-        return cls(x if x in known else usual, y if y in known else "points")
-
-    @property
-    def query(self) -> str:
-        return "?" + urlencode({"x": self.x, "y": self.y})
 
 
 @dataclass(frozen=True)
 class Row:
     """A run of the sweep: what it has for itself, how it is, and what it came to."""
 
+    number: int  # in the order in which the sweep was typed, from 1
     run: Run
     tone: str
     state: str
+    doubt: str  # why its figures say nothing
     progress: float | None
     values: dict[str, Any]  # setting -> value, in its own type
     words: dict[str, str]  # setting -> the same for people
@@ -113,6 +64,7 @@ class Summary:
     """One setting of everything but the seed: how many of its runs have come to an end, and what they came to."""
 
     labelled: list[tuple[str, str]]  # (setting, value)
+    places: list[Any]  # by setting, what orders the values
     runs: int
     finished: int
     figures: list[tuple[float | None, float | None]]  # by TABLE: mean and sample standard deviation
@@ -145,23 +97,42 @@ class GroupPage:
             for network in Network.objects.filter(run__group=self.group, name=ANCESTOR).defer("record")
         }
         listed = listing.rows(runs)
-        return [self._row(entry, ancestors.get(entry["run"].pk)) for entry in listed]
+        return [self._row(number, entry, ancestors.get(entry["run"].pk)) for number, entry in enumerate(listed, 1)]
 
-    def _row(self, entry: dict[str, Any], ancestor: Network | None) -> Row:
+    def _row(self, number: int, entry: dict[str, Any], ancestor: Network | None) -> Row:
         run = entry["run"]
         spec = _spec_of(run)
         values = {name: getattr(spec, name) for name in self.varied} if spec is not None else {}
         words = {name: value_in_words(name, values[name]) if name in values else "?" for name in self.varied}
         outcomes = _outcomes(run, ancestor)
-        return Row(run, entry["tone"], entry["state"], entry["progress"], values, words, outcomes)
+        told = entry["tone"], entry["state"], entry["doubt"], entry["progress"]
+        return Row(number, run, *told, values, words, outcomes)
+
+    @property
+    def runs(self) -> list[Row]:
+        """The same in the view's order."""
+        return arranged(self.rows, run_columns(self.varied), self.view.sort)
+
+    @property
+    def run_headings(self) -> list[dict[str, str]]:
+        return headings(self.view, run_columns(self.varied), self.view.sort)
+
+    @property
+    def run_orders(self) -> list[dict[str, Any]]:
+        return orders(run_columns(self.varied), self.view.sort)
+
+    @property
+    def ticked(self) -> set[int]:
+        """Keys of the runs that are ticked; another sweep's are none of this page's."""
+        return {row.run.pk for row in self.rows} & set(self.view.compare)
+
+    @property
+    def unticked(self) -> str:
+        return self.view.query(compare=())
 
     @property
     def heads(self) -> list[str]:
         return [label_of(name) for name in self.varied]
-
-    @property
-    def outcome_heads(self) -> list[str]:
-        return [OUTCOMES[key].short for key in TABLE]
 
     @property
     def ended(self) -> int:
@@ -182,8 +153,8 @@ class GroupPage:
     # -- over the seeds
 
     @property
-    def summary_heads(self) -> list[str]:
-        return [label_of(name) for name in self.varied if name != SEED]
+    def seed_headings(self) -> list[dict[str, str]]:
+        return headings(self.view, seed_columns(self.varied), self.view.seeds, "seeds")
 
     @cached_property
     def summaries(self) -> list[Summary]:
@@ -194,15 +165,23 @@ class GroupPage:
         groups: dict[tuple[str, ...], list[Row]] = {}
         for row in self.rows:
             groups.setdefault(tuple(row.words[name] for name in settings), []).append(row)
-        heads = self.summary_heads
-        return [_summary(list(zip(heads, cells, strict=True)), rows) for cells, rows in groups.items()]
+        found = [_summary(rows, settings) for rows in groups.values()]
+        return arranged(found, seed_columns(self.varied), self.view.seeds) if self.view.seeds else found
 
     @cached_property
     def whole(self) -> Summary | None:
         """Over all runs, where nothing but the seed differs."""
-        return _summary([], self.rows) if self.varied == [SEED] and self.rows else None
+        return _summary(self.rows, []) if self.varied == [SEED] and self.rows else None
 
     # -- the scatter
+
+    @property
+    def x(self) -> str:
+        return self.view.x or next((name for name in self.varied if name != SEED), "smaller")
+
+    @property
+    def y(self) -> str:
+        return self.view.y or "points"
 
     @property
     def axes(self) -> list[dict[str, str]]:
@@ -213,7 +192,7 @@ class GroupPage:
     @property
     def chart(self) -> str:
         """The scatter's points as JSON: every run that has both figures."""
-        x, y = self._axis(self.view.x), self._axis(self.view.y)
+        x, y = self._axis(self.x), self._axis(self.y)
         points = []
         for row in self.rows:
             at = {"x": x.place(row), "y": y.place(row)}
@@ -237,12 +216,12 @@ class GroupPage:
         return Addresses(lambda table, kind: reverse("runs:group_table", args=[self.group.pk, table, kind]))
 
     def kept_table(self, name: str) -> Table:
-        """`runs`: every run, its settings in words and its figures; `seeds`: the same summed up over the seeds. Raises
-        Http404 for another name."""
+        """`runs`: every run, its settings in words and its figures; `seeds`: the same summed up over the seeds; both in
+        the view's order. Raises Http404 for another name."""
         if name == "runs":
             rows = [
                 (row.run.pk, row.run.name, row.run.state, *row.plain, *map(row.outcomes.get, OUTCOMES))
-                for row in self.rows
+                for row in self.runs
             ]
             return Table(("run", "name", "state", *self.varied, *OUTCOMES), rows)
         if name != "seeds":
@@ -309,14 +288,18 @@ def _ratio(before: float | None, after: float | None) -> float | None:
     return before / after if before and after else None
 
 
-def _summary(labelled: list[tuple[str, str]], rows: list[Row]) -> Summary:
+def _summary(rows: list[Row], settings: list[str]) -> Summary:
+    """Of runs that are alike in these settings."""
+    first = rows[0]
+    labelled = [(label_of(name), first.words[name]) for name in settings]
+    places = [place(first.values.get(name), first.words[name]) for name in settings]
     known = [[value for row in rows if (value := row.outcomes.get(key)) is not None] for key in TABLE]
     figures = [
         (statistics.fmean(values) if values else None, statistics.stdev(values) if len(values) > 1 else None)
         for values in known
     ]
     finished = sum(row.run.state == Run.State.FINISHED for row in rows)
-    return Summary(labelled, len(rows), finished, figures)
+    return Summary(labelled, places, len(rows), finished, figures)
 
 
 def _mean_and_spread(outcome: Outcome, mean: float | None, spread: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What of the list of runs lives in its address: what is looked for, in which order, and which runs are ticked."""
+"""The list of runs, as its address says: what is looked for, in which order, and which runs are ticked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from django.db.models import Case, Count, F, FloatField, Min, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Cast, Coalesce, Lower, NullIf
@@ -15,32 +14,21 @@ from webapp.keeping import Table
 from webapp.networks.models import Network
 from webapp.teams.models import Team
 
-from .measures import MOST_COMPARED
 from .models import Run, RunGroup
+from .ordered import Column, read_order, read_ticks, written
 from .snapshot import ANCESTOR
 
 MOST_KEPT = 10_000  # runs in a file
 _FIGURES = ("smaller", "points", "networks")
-_UNDER_WAY_FIRST = [Run.State.RUNNING, Run.State.PAUSED, Run.State.QUEUED, Run.State.FINISHED, Run.State.CANCELLED]
-
-
-@dataclass(frozen=True)
-class Column:
-    """`by` orders runs; `falling`: people look for the largest first. `words` say both orders, rising and falling."""
-
-    label: str
-    by: Any
-    words: tuple[str, str]
-    falling: bool = False
-    css: str = ""
-
+UNDER_WAY_FIRST = [Run.State.RUNNING, Run.State.PAUSED, Run.State.QUEUED, Run.State.FINISHED, Run.State.CANCELLED]
+STATE_WORDS = ("under way first", "ended first")
 
 COLUMNS = {
     "name": Column("Run", Lower("name"), ("by name, from A", "by name, from Z")),
     "state": Column(
         "State",
-        Case(*(When(state=state, then=place) for place, state in enumerate(_UNDER_WAY_FIRST)), default=9),
-        ("under way first", "ended first"),
+        Case(*(When(state=state, then=place) for place, state in enumerate(UNDER_WAY_FIRST)), default=9),
+        STATE_WORDS,
     ),
     "data": Column("Data set", Lower("dataset__name"), ("by data set, from A", "by data set, from Z")),
     "smaller": Column("Smaller", F("smaller"), ("least shrunk first", "most shrunk first"), True, "num"),
@@ -62,24 +50,18 @@ class ListView:
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> ListView:
-        state, sort, page = query.get("state", ""), query.get("sort", ""), query.get("page", "")
-        ticked = [one for one in query.get("compare", "").split(",") if one.isascii() and one.isdigit()]
+        state, page = query.get("state", ""), query.get("page", "")
         return cls(
             query.get("q", "").strip()[:100],
             state if state in Run.State.values else "",
-            sort if sort.removeprefix("-") in COLUMNS else cls.sort,
+            read_order(query.get("sort", ""), COLUMNS, cls.sort),
             max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 9 else 1,
-            tuple(dict.fromkeys(int(one) for one in ticked if len(one) < 13))[:MOST_COMPARED],
+            read_ticks(query.get("compare", "")),
         )
 
     def query(self, **changes: Any) -> str:
         """The address's query with changes; defaults are left out, and another order begins at its first page."""
-        now = dataclasses.replace(self, **({"page": 1} | changes))
-        found = {name: getattr(now, name) for name in ("q", "state", "sort", "page")}
-        found = {name: value for name, value in found.items() if value != getattr(ListView, name)}
-        if now.compare:
-            found["compare"] = ",".join(map(str, now.compare))
-        return "?" + urlencode(found, safe=",", quote_via=quote)
+        return written(vars(dataclasses.replace(self, **({"page": 1} | changes))), vars(ListView()))
 
     @property
     def is_narrowed(self) -> bool:
@@ -132,32 +114,6 @@ def ticked(team: Team, view: ListView) -> list[Run]:
     """The team's runs that are ticked, in the order in which they were."""
     found = Run.objects.only("pk", "name").filter(team=team).in_bulk(view.compare) if view.compare else {}
     return [found[pk] for pk in view.compare if pk in found]
-
-
-def headings(view: ListView) -> list[dict[str, str]]:
-    """Headings that sort: a click sorts first by what people look for there, the best figures and the newest runs."""
-    found = []
-    for key, column in COLUMNS.items():
-        first, other = (f"-{key}", key) if column.falling else (key, f"-{key}")
-        order = "descending" if view.sort.startswith("-") else "ascending"
-        found.append(
-            {
-                "label": column.label,
-                "class": column.css,
-                "order": order if view.sort.removeprefix("-") == key else "",
-                "query": view.query(sort=other if view.sort == first else first),
-            }
-        )
-    return found
-
-
-def orders(view: ListView) -> list[dict[str, Any]]:
-    """The same to choose from, where there is no room for headings."""
-    return [
-        {"key": sign + key, "label": column.words[sign == "-"], "on": sign + key == view.sort}
-        for key, column in COLUMNS.items()
-        for sign in (("-", "") if column.falling else ("", "-"))
-    ]
 
 
 def kept_runs(team: Team, view: ListView) -> Table:

@@ -18,9 +18,10 @@ from .addresses import RunUrls
 from .deleting import delete_run
 from .explore_views import run_of
 from .lineage_file import lineage_json
-from .list_view import ListView
+from .list_view import COLUMNS, ListView
 from .measures import MOST_COMPARED
 from .models import Run
+from .ordered import headings, orders
 
 _LIST_PAGE = 25
 _LOG_PAGE = 200
@@ -42,8 +43,8 @@ def run_list(request: HttpRequest) -> HttpResponse:
         "newer": view.query(page=shown.number - 1),
         "older": view.query(page=shown.number + 1),
         "view": view,
-        "headings": list_view.headings(view),
-        "orders": list_view.orders(view),
+        "headings": headings(view, COLUMNS, view.sort),
+        "orders": orders(COLUMNS, view.sort),
         "tables": Addresses(lambda _, kind: reverse("runs:list_table", args=[kind]) + view.query()),
         "states": Run.State.choices,
         "ticked": {run.pk for run in ticked},

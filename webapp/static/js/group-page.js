@@ -3,6 +3,7 @@
 import { svgOf } from "./charts/drawing.js";
 import { axis, colours, prepare, tooltip } from "./charts/look.js";
 import { offer } from "./keeping.js";
+import { remember, replaceParts } from "./parts.js";
 
 let chart = null;
 
@@ -60,16 +61,20 @@ function scale(c, told) {
   return axis(c, { title: told.label, grace: "8%", ticks: { maxTicksLimit: 7, callback(value) { return percent ? `${(value * 100).toFixed(1)} %` : `${window.Chart.Ticks.formatters.numeric.apply(this, [value, 0, this.ticks ?? [{ value }]]).replace("-", "\u2212")}${told.kind === "times" ? "×" : ""}`; } } });
 }
 
+async function refresh() {
+  const group = document.getElementById("group");
+  if (document.hidden || !group.dataset.live) return;
+  const { search } = location;
+  const response = await fetch(group.dataset.live + search, { headers: { Accept: "text/html" } });
+  const html = await response.text();
+  if (response.ok && search === location.search && replaceParts(html).length) draw();
+}
+
 prepare();
 draw();
 offer("scatter", () => svgOf(chart));
+remember(document);
 document.addEventListener("eustress:theme", draw);
-document.addEventListener("htmx:afterSwap", draw);
 
-// While runs are under way the page is asked for again; not while somebody chooses an axis, ticks runs or looks
-// elsewhere.
-setInterval(() => {
-  const group = document.getElementById("group");
-  const busy = document.hidden || group.querySelector("[data-axes]")?.contains(document.activeElement) || group.querySelector(".tick input:checked");
-  if (group.hasAttribute("hx-get") && !busy) window.htmx.trigger(group, "refresh");
-}, 5000);
+// While runs are under way the page is asked for again.
+setInterval(() => refresh().catch(() => {}), 5000); // the server may be away for a moment
