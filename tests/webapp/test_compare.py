@@ -346,3 +346,18 @@ def test_names_are_text(client_of: Any, vic: Any, runs: list[Run]) -> None:
     text = client_of(vic).get(address(*runs)).content.decode()
     assert "<script>alert" not in text
     assert json.loads(client_of(vic).get(f"/compare/chart.json?run={runs[0].pk}").content)
+
+
+def test_headings_name_runs_while_they_are_few_and_say_alike_settings_once(
+    client_of: Any, vic: Any, runs: list[Run]
+) -> None:
+    client = client_of(vic)
+    few = client.get(address(runs[0], runs[3], more="&all=1")).content.decode()
+    settings = few.split('id="settings"')[1].split("</section>")[0]
+    assert re.search(r'<i class="letter s1">B</i> <span>Longer</span>', settings)
+    assert '<td role="cell" colspan="2" class="muted">' in settings
+    assert settings.count('data-letter="A"') == 1  # of what differs
+    many = [(run, name) for run in (runs[0], runs[3]) for name in ("ancestor", "1-1", "2-1")]
+    text = client.get(address(networks=tuple(many))).content.decode()
+    assert re.search(r'<i class="letter s3">D</i> .*<span class="visually-hidden">Longer</span>', text)
+    assert "a run stands by its chosen network" not in text

@@ -20,6 +20,7 @@ from webapp.runs.snapshot import Lineage, Snapshot, metric_label
 from webapp.teams.models import Team
 
 POINTS = 300  # of one run in the chart; the front is always whole
+FEW, MANY = 3, 5  # so few that tables of theirs stand side by side; so many that headings are letters alone
 OFFERED = 100  # runs, and networks of each compared run, in the lists to choose from
 
 
@@ -35,11 +36,14 @@ def page_context(team: Team, asked: Asked) -> dict[str, Any]:
         "missing": missing,
         "most": MOST,
         "full": len(entries) >= MOST,
+        "few": len(entries) <= FEW,
+        "many": len(entries) >= MANY,
+        "has_runs": any(not entry.name for entry in entries),
         "metric": _metric(entries),
         "headings": [(key, heading) for key, heading, _ in tables.FIGURES],
         "groups": [tables.spread(group) for group in groups],
         "letters": [entry.letter for entry in entries],
-        "runs": [{"letters": letters_of(entries, entry), "run": entry.run} for entry in runs],
+        "runs": [{"run": one.run, "marks": _marks(entries, one)} for one in runs],
         "run_letters": [letters_of(entries, entry) for entry in runs],
         "settings": tables.settings(runs, asked.all),
         "all_url": asked.query(all=not asked.all),
@@ -79,6 +83,11 @@ def _entry(entry: Entry, asked: Asked) -> dict[str, Any]:
     return {"entry": shown, "cells": cells, "without": asked.without(entry.thing)}
 
 
+def _marks(entries: list[Entry], one: Entry) -> list[dict[str, Any]]:
+    """Letter and colour of every entry of a run."""
+    return [{"letter": entry.letter, "number": entry.number} for entry in entries if entry.run.pk == one.run.pk]
+
+
 def _metric(entries: list[Entry]) -> str:
     """What accuracy is called, if all tasks call it alike."""
     labels = {metric_label(entry.run) for entry in entries}
@@ -107,9 +116,9 @@ def _offered_networks(entry: Entry, asked: Asked) -> list[Snapshot]:
 
 
 def chart_data(team: Team, asked: Asked) -> dict[str, Any]:
-    """{"align", "cost", "metric", "entries": [{"letter", "number", "title", "network", "curve", "point"}], "means":
-    [{"letters", "number", "mean", "low", "high"}], "runs": [{"number", "front", "others"}]}; points are {"x", "y",
-    "name", "url"}."""
+    """{"align", "cost", "metric", "entries": [{"letter", "number", "title", "run", "network", "curve", "point"}],
+    "means": [{"letters", "number", "mean", "low", "high"}], "runs": [{"number", "front", "others"}]}; points are {"x",
+    "y", "name", "url"}."""
     entries, _ = entries_of(team, asked)
     details = Details.of(entries)
     curves = {entry.letter: curve(entry, details, asked.align) for entry in entries}
@@ -127,6 +136,7 @@ def chart_data(team: Team, asked: Asked) -> dict[str, Any]:
                 "letter": entry.letter,
                 "number": entry.number,
                 "title": entry.title,
+                "run": entry.run.name,
                 "network": entry.network.name if entry.network else None,
                 "curve": curves[entry.letter],
                 "point": _point(entry, entry.network, asked.cost) if entry.network else None,

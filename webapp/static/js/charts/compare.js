@@ -49,11 +49,12 @@ const point = (number, colour, c, radius) => ({
   pointHoverBorderColor: colour,
   pointBorderWidth: 1.5,
 });
-// Nothing is better than all of it: where the axis would reach beyond 100 %, it ends there.
+// Nothing is better than all of it, or worse than nothing: where the axis would reach beyond, it ends there.
 function upTo(points) {
   const figures = points.map((one) => one.y);
   const [least, most] = [Math.min(...figures), Math.max(...figures)];
-  return most + 0.3 * (most - least) > 1 ? { max: 1 } : {};
+  const room = 0.3 * (most - least);
+  return { ...(most + room > 1 ? { max: 1 } : {}), ...(least - room < 0 ? { min: 0 } : {}) };
 }
 
 // Of a logarithmic axis' ticks the roundest ones, evenly apart, and no more than there is room for.
@@ -113,12 +114,17 @@ export function tradeoff(canvas, data) {
   const palette = series();
   const cost = costs[data.cost];
   const datasets = [];
+  const marks = data.entries.filter((entry) => entry.point?.x != null && entry.point.y != null).map((entry) => ({ ...entry.point, letter: entry.letter, number: entry.number, run: entry.run, colour: palette[entry.number] }));
+  // the first lies on top: what is compared wears its own colour and shape, over its run's
+  for (const mark of marks) datasets.push({ label: mark.run, data: [mark], ...point(mark.number, mark.colour, c, 4.5) });
+  const marked = new Set(marks.map((mark) => mark.url));
+  const unlessMarked = (radius) => ({ raw }) => (marked.has(raw?.url) ? 0 : radius);
+  const ofOneRun = data.runs.length === 1 && data.entries.length > 1; // whose other networks are none of theirs
   for (const run of data.runs) {
-    const colour = palette[run.number];
-    datasets.push({ label: run.title, data: run.others, ...point(run.number, `${colour}88`, c, 3), pointBorderWidth: 0.75 });
-    datasets.push({ label: run.title, data: run.front, showLine: true, borderColor: colour, borderWidth: 1.75, borderDash: run.number < 4 ? [] : [5, 3], ...point(run.number, colour, c, 4.5) });
+    const colour = ofOneRun ? c.muted : palette[run.number];
+    datasets.push({ label: run.title, data: run.others, ...point(run.number, `${colour}88`, c, 3), pointRadius: unlessMarked(3), pointBorderWidth: 0.75 });
+    datasets.push({ label: run.title, data: run.front, showLine: true, borderColor: colour, borderWidth: 1.75, borderDash: run.number < 4 ? [] : [5, 3], ...point(run.number, colour, c, 4.5), pointRadius: unlessMarked(4.5) });
   }
-  const marks = data.entries.filter((entry) => entry.point?.x != null && entry.point.y != null).map((entry) => ({ ...entry.point, letter: entry.letter, colour: palette[entry.number] }));
   datasets.push({ label: "compared", data: marks, pointStyle: "circle", pointRadius: 8, pointHoverRadius: 8, pointHitRadius: 0, pointBackgroundColor: "transparent", pointHoverBackgroundColor: "transparent", pointBorderColor: c.ink, pointBorderWidth: 1.5 });
   const values = data.runs.flatMap((run) => [...run.front, ...run.others]).map((one) => one.x);
   const narrow = canvas.parentElement.clientWidth < 420;
@@ -133,7 +139,7 @@ export function tradeoff(canvas, data) {
       plugins: {
         tooltip: {
           ...tooltip(c),
-          filter: (item) => item.dataset.label !== "compared",
+          filter: (item, index, items) => item.dataset.label !== "compared" && items.findIndex((one) => one.raw.url === item.raw.url) === index,
           callbacks: { title: (items) => (items[0] ? `${items[0].raw.name} of ${items[0].dataset.label}` : ""), label: ({ raw }) => [`${percent(raw.y)} ${data.metric}`, `${cost.value(raw.x)} ${cost.label}`] },
         },
       },
