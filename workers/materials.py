@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,9 +163,7 @@ def data_for(run: Run | DryRun, own: Path | None, check: Callable[[], None]) -> 
     inspection = Inspection.from_json(run.dataset.report)
     shape = input_shape(spec, inspection)
     if own is not None:
-        from evolution_core.architectures.onnx_import import load_onnx
-
-        shape = load_onnx(own, size=shape[1]).shape
+        shape = _input_of(own, own.stat().st_mtime_ns, shape[1])
     key = (run.dataset_id, shape, spec.limit, spec.validation_share, spec.seed)
     if key not in _loaded:
         _loaded.clear()
@@ -178,6 +177,14 @@ def data_for(run: Run | DryRun, own: Path | None, check: Callable[[], None]) -> 
             progress=lambda _done, _total: check(),
         )
     return _loaded[key]
+
+
+@lru_cache(maxsize=16)
+def _input_of(own: Path, _modified: int, size: int) -> tuple[int, int, int]:
+    """The shape [C, H, W] that an own network takes. Importing takes seconds, and every network of a run asks."""
+    from evolution_core.architectures.onnx_import import load_onnx  # PyTorch: only where it is needed
+
+    return load_onnx(own, size=size).shape
 
 
 def brought_file(run: Run | DryRun, kind: str, digest: str | None) -> Path | None:

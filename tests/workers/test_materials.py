@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,8 @@ from django.core.files.base import ContentFile
 from webapp.networks.models import Network
 from webapp.runs.models import Run
 from workers import materials
+
+from .test_inside import run as pictures_run  # noqa: F401  (a fixture)
 
 CONTENT = bytes(range(256)) * 8
 
@@ -73,3 +76,27 @@ def test_a_network_that_was_damaged_in_storage_is_not_gone_on_from(run: Run, tmp
     Path(network.file.path).write_bytes(CONTENT)
     materials.restore(run, tmp_path)
     assert (tmp_path / "ancestor.safetensors").read_bytes() == CONTENT
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_own_network_is_imported_once_to_learn_what_it_takes(
+    pictures_run: Run,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from evolution_core.architectures import build, onnx_import
+    from evolution_core.export import export_onnx
+
+    own, imported, load = tmp_path / "own.onnx", [], onnx_import.load_onnx
+
+    def counted(path: Path, **options: Any) -> Any:
+        imported.append(path)
+        return load(path, **options)
+
+    monkeypatch.setattr(onnx_import, "load_onnx", counted)
+    for side in (20, 24):  # the second time somebody has put another in its place
+        own.write_bytes(export_onnx(build("lenet5", 3, (3, side, side), width=0.25).eval(), (3, side, side), own))
+        os.utime(own, (side, side))
+        for _ in range(3):
+            assert materials.data_for(pictures_run, own, lambda: None).shape == (3, side, side)
+    assert imported == [own, own]
