@@ -21,7 +21,7 @@ from webapp.runs.models import Run
 # A refused form is 422; the test server is no ASGI, so a live page asks for the stream once and then polls.
 # Pages learn by 401 or 410 that their reader is signed out or a link is revoked.
 # Connections are reset by tests of what survives that, and nothing is ever found below /nothing/.
-EXPECTED = re.compile(r"status of (401|410|422|501) |ERR_CONNECTION_RESET").search
+EXPECTED = re.compile(r"[Ss]tatus (?:of|Error Code) (401|410|422|501) |ERR_CONNECTION_RESET").search
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ADVICE = "The browser tests need Chromium. Install it with: sudo apt-get install chromium"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from io import StringIO
+from urllib.parse import urlencode
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -63,11 +64,30 @@ def test_too_many_failures_lock_the_door_even_for_the_right_password(client, ada
     assert sign_in(client, "ben@example.org").status_code == 302
 
 
-@pytest.mark.parametrize("headers", [{"x-requested-with": "fetch"}, *({"accept": kind} for kind in DATA)])
+@pytest.mark.parametrize(
+    "headers", [{"x-requested-with": "fetch"}, {"hx-request": "true"}, *({"accept": kind} for kind in DATA)]
+)
 def test_a_script_is_told_where_to_sign_in_and_not_led_there(client, db, headers):
     response = client.get("/runs/", headers={"accept": "text/html", **headers})
     assert response.status_code == 401
     assert response["X-Sign-In"] == "/sign-in/"
+    assert "HX-Redirect" not in response  # it would take what was typed with it
+
+
+@pytest.mark.parametrize(
+    ("sender", "way"),
+    [
+        ("http://testserver/datasets/1/?kind=csv#top", "/datasets/1/?kind=csv"),
+        ("https://evil.example/datasets/1/", "/"),
+        ("http://testserver//evil.example/", "/"),
+        ("http://[", "/"),
+        ("", "/"),
+    ],
+)
+def test_who_sent_something_comes_back_to_where_she_sent_it_from(client, db, sender, way):
+    """The address that it was sent to answers nothing but what is sent."""
+    response = client.post("/datasets/1/delete/", headers={"referer": sender})
+    assert response.url == f"/sign-in/?{urlencode({'next': way}, safe='/')}"
 
 
 def test_nobody_signs_herself_up(client, db):

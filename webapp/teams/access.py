@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.contrib.auth.views import redirect_to_login
@@ -17,6 +18,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from webapp.teams.models import Membership
 
@@ -168,14 +170,23 @@ def _not_hers(request: HttpRequest) -> HttpResponse:
 def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
     """Sends pages to the sign-in form and back; tells scripts plainly, so that they can say what happened and where
     one signs in: a script would follow a redirect and take the form for what it asked for."""
-    if getattr(request, "htmx", False):
-        response = HttpResponse(status=401)
-        response["HX-Redirect"] = resolve_url("account_login")
-        return response
-    if request.headers.get("x-requested-with") == "fetch" or request.headers.get("accept", "").startswith(DATA):
+    by_script = getattr(request, "htmx", False) or request.headers.get("x-requested-with") == "fetch"
+    if by_script or request.headers.get("accept", "").startswith(DATA):
         address = resolve_url("account_login")
         return JsonResponse({"error": "Please sign in."}, status=401, headers={"X-Sign-In": address})
-    return redirect_to_login(request.get_full_path())
+    return redirect_to_login(_way_back(request))
+
+
+def _way_back(request: HttpRequest) -> str:
+    """Where to go on after signing in: to the page that was asked for, or to the one from which something was sent,
+    which was not done."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    sender = request.headers.get("referer", "")
+    if not url_has_allowed_host_and_scheme(sender, {request.get_host()}):
+        return "/"
+    page = urlsplit(sender)._replace(scheme="", netloc="", fragment="").geturl()
+    return page if url_has_allowed_host_and_scheme(page, None) else "/"
 
 
 def _wants_json(request: HttpRequest) -> bool:

@@ -1,6 +1,7 @@
 // Small comforts on every page: theme toggle, menus, copy buttons, questions before what cannot be undone, local times.
 
 import "./keys.js";
+import "./signed-out.js";
 
 for (const button of document.querySelectorAll("[data-opens-keys]")) button.hidden = false;
 

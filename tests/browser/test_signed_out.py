@@ -1,0 +1,40 @@
+"""Somebody who is signed out while she types loses nothing: the page says so, and goes on once she is back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from playwright.sync_api import expect
+
+from webapp.runs.models import Run
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+def test_what_was_typed_stays_and_is_started_after_signing_in_elsewhere(
+    open_page: Any, ada: Any, dataset: Any, dispatched: Any
+) -> None:
+    page = open_page("/runs/new/?preset=quick")
+    page.fill("#id_name", "Typed before")
+    Session.objects.all().delete()
+    page.fill("#id_generations", "3")
+    note = page.get_by_role("alert")
+    expect(note).to_contain_text("You are signed out", timeout=10_000)
+    page.fill("#id_offspring", "2")
+    expect(page.locator("#id_name")).to_have_value("Typed before")
+    with page.context.expect_page() as opened:
+        note.get_by_role("link", name="sign in in another tab").click()
+    tab = opened.value
+    tab.get_by_label("E-mail address").fill(ada.email)
+    tab.get_by_label("Password").fill("correct-horse-battery")
+    tab.get_by_role("button", name="Sign in").click()
+    tab.wait_for_url("**/runs/")
+    page.bring_to_front()
+    page.evaluate("dispatchEvent(new Event('focus'))")  # a browser without windows says nothing of the kind
+    expect(note).to_have_count(0)
+    page.get_by_role("button", name="Start the run").click()
+    page.wait_for_url("**/runs/*/")
+    run = Run.objects.get()
+    assert (run.name, run.run_spec.generations, run.run_spec.offspring) == ("Typed before", 3, 2)
