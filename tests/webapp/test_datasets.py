@@ -339,7 +339,7 @@ def test_the_page_says_when_images_will_be_resized(editor, dataset, sizes, said)
     dataset.report |= {"sizes": sizes, "default_input": 32}
     dataset.save()
     page = editor.get(f"/datasets/{dataset.pk}/").content.decode()
-    assert ("trained at 32 × 32" in page) == said
+    assert ("trained at 32&nbsp;×&nbsp;32" in page) == said
 
 
 def test_ten_thousand_classes_do_not_make_an_endless_page(editor, dataset):

@@ -464,6 +464,13 @@ def test_a_forgotten_own_network_does_not_stand_in_the_way(form: Any, team: Any)
     assert bound.spec.own is None
 
 
+def test_use_beside_an_own_network_means_to_start_from_it(client_of: Any, eve: Any, team: Any, dataset: Any) -> None:
+    mine = make_base(team)
+    form = client_of(eve).get(NEW, {"own": mine.sha256, "dataset": dataset.pk}).context["form"]
+    assert (form["architecture"].value(), form["own"].value()) == ("own", mine.sha256)
+    assert client_of(eve).get(NEW).context["form"]["architecture"].value() != "own"
+
+
 # --- small words ---------------------------------------------------------------------------------
 
 

@@ -219,14 +219,20 @@ def test_the_paper_preset_is_the_published_form() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"environment": 0.6, "generations": 4}, "About 13 % of the clusters are left in the end."),
-        ({"environment": "0.8,0.5", "generations": 3, "resource": "macs"}, "About 20 % of the multiply-adds are left"),
-        ({"environment": "40x", "generations": 4}, "Each generation keeps about 40 % of the clusters, to end 40 times"),
+        ({"environment": 0.6, "generations": 4}, "About 13\N{NO-BREAK SPACE}% of the clusters are left in the end."),
+        (
+            {"environment": "0.8,0.5", "generations": 3, "resource": "macs"},
+            "About 20\N{NO-BREAK SPACE}% of the multiply-adds are left",
+        ),
+        (
+            {"environment": "40x", "generations": 4},
+            "Each generation keeps about 40\N{NO-BREAK SPACE}% of the clusters, to end 40 times",
+        ),
         (
             {"environment": {"name": "target", "parameters": {"times": 16, "by": 2}}, "generations": 4},
-            "about 25 % of the clusters until generation 2, to end 16 times",
+            "about 25\N{NO-BREAK SPACE}% of the clusters until generation 2, to end 16 times",
         ),
-        ({"environment": 0.5, "generations": 8}, "About 0.4 % of the clusters"),
+        ({"environment": 0.5, "generations": 8}, "About 0.4\N{NO-BREAK SPACE}% of the clusters"),
         ({"environment": {"name": "per-layer", "layers": {"a": 1}}}, "of each layer that is not named"),
         ({"encoding": "synapse"}, ""),
     ],

@@ -12,7 +12,8 @@ from webapp.datasets.models import Dataset
 from webapp.teams.models import Team
 
 from .models import Run
-from .templatetags.figures import between, percent
+from .templatetags.figures import between
+from .templatetags.figures import percent as as_percent
 
 _PARTS = ("train", "validation", "test")
 _TEST_SHARE = 0.15  # carved off first when the data have no test part of their own
@@ -52,7 +53,7 @@ def what_is_left(spec: RunSpec) -> str:
         times, by = environment.parameters["times"], math.ceil(environment.parameters.get("by", 0))
         each = times ** (-1 / (by or generations))
         until = f" until generation {by}" if by and by < generations else ""
-        kept = f"about {percent(each, 0)} of the {resource}{until}"
+        kept = f"about {_percent(each, 0)} of the {resource}{until}"
         return f"Each generation keeps {kept}, to end {times:g} times smaller."
     if environment.name == "scheduled":
         factors = [*environment.factors, *[environment.factors[-1]] * generations][:generations]
@@ -60,7 +61,12 @@ def what_is_left(spec: RunSpec) -> str:
     else:
         share = environment.parameters["factor"] ** generations
     where = " of each layer that is not named" if environment.name == "per-layer" else ""
-    return f"About {percent(share, 0 if share >= 0.095 else 1)} of the {resource}{where} are left in the end."
+    return f"About {_percent(share, 0 if share >= 0.095 else 1)} of the {resource}{where} are left in the end."
+
+
+def _percent(share: float, digits: int) -> str:
+    """Never broken at the end of a line."""
+    return as_percent(share, digits).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def estimate(spec: RunSpec, dataset: Dataset | None, team: Team | None = None) -> Estimate:

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import reselect, reswap, retarget
 
-from evolution_core.spec import SpecError
+from evolution_core.spec import SpecError, catalogue
 from webapp.keeping import kept
 from webapp.teams.access import editor_required, get_object_or_404
 
@@ -29,6 +29,8 @@ def new(request: HttpRequest) -> HttpResponse:
     initial = typed_spec(start.spec) | {"dataset": start.dataset.pk if start.dataset else None}
     for name in ("own", "weights"):
         initial[name] = request.GET.get(name, "")
+    if initial["own"]:
+        initial["architecture"] = catalogue.OWN  # "Use" beside a network means to start from it
     form = RunForm(team=request.team, initial=initial)  # type: ignore[attr-defined]
     return form_page.page(request, form, start=start)
 

@@ -9,6 +9,11 @@ from django.http import HttpRequest
 
 
 class Adapter(DefaultAccountAdapter):
+    error_messages = {  # allauth's own is a plain dict, too
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": "E-mail address or password is not correct.",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Nobody signs herself up: people come by a team's invitation or by the first owner's link."""
         return False
