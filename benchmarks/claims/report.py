@@ -8,6 +8,7 @@ from pathlib import Path
 
 from . import opening, tables
 from .arms import CONTROLS, HEADLINE, PEER, QUESTION, REMEDIES
+from .explanations import explained
 from .places import RESULTS, ROOT, SHOWN
 from .reading import Measured
 from .register import CLAIMS
@@ -32,7 +33,7 @@ def text(found: Mapping[str, Measured], drawn: Mapping[str, Sequence[tuple[str, 
     """The page as Markdown."""
     rows = [*verdicts(found), surgery()]
     lines = ["# Results", "", *opening.summary(found, rows), "", *opening.HOW, ""]
-    lines += ["## Every claim", "", *_table(rows), ""]
+    lines += ["## Every claim", "", *_table(rows), "", *explained(found, rows)]
     for name, here in found.items():
         lines += _section(here, drawn.get(name, ()), pictures)
     return "\n".join([*lines, ""])

@@ -20,7 +20,7 @@ Found = Mapping[str, Measured]
 
 @dataclass(frozen=True)
 class Verdict:
-    """`figure` says what was measured; `command` gets it (again)."""
+    """`figure` says what was measured; `command` gets it (again); `of` is the claim's name, "" for one of several."""
 
     claim: str
     target: str
@@ -28,6 +28,7 @@ class Verdict:
     status: str
     figure: str
     command: str
+    of: str = ""
 
 
 def verdicts(found: Found) -> Iterator[Verdict]:
@@ -83,7 +84,7 @@ def _smaller(
         if not to_ancestor:
             return _unmeasured(claim, *targets, command)
         quick = max(_mean(here, arm, "times_faster") for arm in to_ancestor)
-        return Verdict(claim, *targets, MISSED if quick < faster[0] else UNKNOWN, figure, command)
+        return Verdict(claim, *targets, MISSED if quick < faster[0] else UNKNOWN, figure, command, here.claim.name)
     figure = _told(here, against, size, faster)
 
     def reached(at: int) -> bool:
@@ -98,7 +99,7 @@ def _smaller(
         own = statistics.mean(value for arm in arms for value in here.ancestor_test(arm).values())
         figure += f"; its ancestor has {own:.1f} %"
         status = status if own >= ancestor else MISSED
-    return Verdict(claim, *targets, status, figure, command)
+    return Verdict(claim, *targets, status, figure, command, here.claim.name)
 
 
 def _told(here: Measured, against: Mapping[str, Difference], size: str, faster: tuple[float, float]) -> str:
@@ -195,7 +196,7 @@ def _recovery(here: Measured) -> Verdict:
         return _unmeasured(claim, "half", "a quarter", command)
     mean = statistics.mean(ratios) if ratios else 1.0
     status = MISSED if mean > 0.5 else STRETCH if mean <= 0.25 else TARGET
-    return Verdict(claim, "half", "a quarter", status, f"by generation: {'; '.join(told)}", command)
+    return Verdict(claim, "half", "a quarter", status, f"by generation: {'; '.join(told)}", command, here.claim.name)
 
 
 def shown(epochs: list[float | None]) -> str:

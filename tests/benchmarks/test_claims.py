@@ -189,6 +189,11 @@ def test_a_target_that_is_missed_is_reported_as_such(page: Any, tmp_path: Path) 
     row = next(line for line in page().read_text().split("\n") if line.startswith("| LeNet-5, MNIST"))
     assert "**not reached**" in row
     assert "100.3x at -2.20 points (one seed)" in row
+    why = next(line for line in page().read_text().split("\n") if line.startswith("- **LeNet-5, MNIST**"))
+    assert "-2.0 and +0.0 points" in why
+    assert "No remedy is measured yet." in why
+    made(tmp_path / "results", "scratch", 0, 0.975)
+    assert "from scratch, as long +0.50 points (one seed)" in page().read_text()
 
 
 def test_the_same_results_give_the_same_files(page: Any, tmp_path: Path) -> None:
