@@ -13,8 +13,9 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db import OperationalError
 from django.urls import reverse
+from django.utils import timezone
 
-from tests.webapp.factories import make_base
+from tests.webapp.factories import make_base, make_run
 from tests.webapp.test_run_form import ONNX
 from tests.webapp.test_uploads import TUS, begin, whole
 from webapp.runs import bases
@@ -199,6 +200,22 @@ def test_a_file_in_use_is_not_deleted(client_of: Any, ada: Any, team: Any, run: 
     client, address = client_of(ada), reverse("runs:base_delete", args=[base.pk])
     client.post(address)
     assert BaseFile.objects.exists()
-    Run.objects.update(state=Run.State.FINISHED)
+    Run.objects.update(state=Run.State.FINISHED, test_requested_at=timezone.now())  # another network was chosen
+    client.post(address)
+    assert BaseFile.objects.exists()
+    Run.objects.update(test_requested_at=None)
     client.post(address)
     assert not BaseFile.objects.exists()
+
+
+def test_the_question_before_deleting_says_how_many_runs_began_with_it(
+    client_of: Any, ada: Any, team: Any, run: Any, other_run: Any
+) -> None:
+    own, weights, unused = make_base(team), make_base(team, "safetensors"), make_base(team, original_name="unused.onnx")
+    Run.objects.filter(pk=run.pk).update(spec={**run.spec, "architecture": "own", "own": own.sha256})
+    make_run(team, run.dataset, spec={**run.spec, "weights": weights.sha256, "own": own.sha256})
+    Run.objects.filter(pk=other_run.pk).update(spec={**run.spec, "own": own.sha256})  # of another team
+    page = client_of(ada).get("/runs/bases/").content.decode()
+    assert f"Delete {own.original_name}? 2 runs of your team began with it" in page
+    assert f"Delete {weights.original_name}? 1 run of your team began with it" in page
+    assert f'"Delete {unused.original_name}?"' in page

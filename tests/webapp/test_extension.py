@@ -9,10 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from evolution_core.spec import RunSpec
-from tests.webapp.factories import make_evolution
+from tests.webapp.factories import make_base, make_evolution
 from webapp.networks.models import Network
 from webapp.runs.extension import CannotExtend, extend
-from webapp.runs.models import Run
+from webapp.runs.models import BaseFile, Run
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +79,23 @@ def test_a_finished_run_goes_on_for_more_generations(
     assert event is not None
     assert (event.kind, event.data["generations"]) == ("extended", 7)
     assert "Only a run that has finished" in press(client_of(eve), finished, "extend", generations=2)
+
+
+@pytest.mark.parametrize("kind", BaseFile.Kind.values)
+def test_a_run_whose_own_file_was_deleted_stays_finished(
+    client_of: Any, eve: Any, finished: Run, dispatched: Any, kind: str
+) -> None:
+    base = make_base(finished.team, kind)
+    spec = {**finished.spec, BaseFile.SETTINGS[BaseFile.Kind(kind)]: base.sha256}
+    spec["architecture"] = "own" if spec["own"] else spec["architecture"]
+    Run.objects.filter(pk=finished.pk).update(spec=spec)
+    client = client_of(eve)
+    client.post(reverse("runs:base_delete", args=[base.pk]))
+    before = Run.objects.filter(pk=finished.pk).values().get()
+    assert "began with was deleted: add the same file again" in press(client, finished, "extend", generations=2)
+    assert Run.objects.filter(pk=finished.pk).values().get() == before
+    make_base(finished.team, kind, sha256=base.sha256)
+    assert "The run goes on to generation 7." in press(client, finished, "extend", generations=2)
 
 
 @pytest.mark.parametrize("given", ["", "0", "99", "many"])

@@ -99,7 +99,7 @@ QUERIES = {
     "runs:group_live": 9,
     "runs:group_table": 9,
     "uploads:mine": 4,
-    "runs:bases": 6,
+    "runs:bases": 7,
     "runs:bases_table": 4,
     "runs:base_state": 6,
     "runs:detail": 14,

@@ -16,14 +16,15 @@ from webapp.uploads.models import Upload, UploadError
 from webapp.uploads.received import announced, forget, received_files
 
 from . import bases
-from .models import BaseFile, Run
+from .models import BaseFile
 
 
 @require_safe
 @team_required
 def base_list(request: HttpRequest) -> HttpResponse:
     files = BaseFile.objects.filter(team=request.team).select_related("created_by")  # type: ignore[attr-defined]
-    rows = [{"base": base, "found": bases.described(base)} for base in files]
+    begun = bases.started_from(request.team)  # type: ignore[attr-defined]
+    rows = [{"base": b, "found": bases.described(b), "runs": begun[b.kind, b.sha256]} for b in files]
     tables = Addresses(lambda _, kind: reverse("runs:bases_table", args=[kind]))
     context = {"section": "runs", "rows": rows, "kinds": BaseFile.Kind.choices, "tables": tables}
     if request.membership.can_edit:  # type: ignore[attr-defined]
@@ -109,14 +110,11 @@ def base_state(request: HttpRequest, pk: int) -> JsonResponse:
 @editor_required
 def base_delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Forgets a file. One that a run still needs stays until that run has ended."""
-    base = get_object_or_404(request, BaseFile, pk=pk)
-    field = "own" if base.kind == BaseFile.Kind.ONNX else "weights"
-    open_runs = Run.objects.filter(team=base.team, **{f"spec__{field}": base.sha256}).exclude(state__in=Run.ENDED)
-    if open_runs.exists():
-        messages.error(request, f"{base.original_name} is in use by a run that has not ended.")
-    else:
-        storage, name = base.file.storage, base.file.name
-        base.delete()
-        transaction.on_commit(lambda: storage.delete(str(name)))
+    with transaction.atomic():
+        base = get_object_or_404(request, BaseFile.objects.select_for_update(), pk=pk)
+        deleted = bases.delete(base)
+    if deleted:
         messages.success(request, f"{base.original_name} is deleted.")
+    else:
+        messages.error(request, f"{base.original_name} is in use by a run that has not ended.")
     return redirect("runs:bases")

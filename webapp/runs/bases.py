@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -10,10 +11,12 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from webapp.dispatch import dispatch
-from webapp.runs.models import BaseFile
+from webapp.fields import key_of
+from webapp.runs.models import BaseFile, Run
 from webapp.teams.models import Team
 from webapp.uploads.handlers import sha256_of
 from webapp.uploads.models import LIFETIME
@@ -97,6 +100,38 @@ def forget_strays() -> None:
         with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
             if default_storage.get_modified_time(name) < latest:
                 default_storage.delete(name)
+
+
+def delete(base: BaseFile) -> bool:
+    """Deletes the row, which the caller's transaction has locked, and the file; False while a run needs it that has
+    not ended, or whose newly chosen network is still to be tested."""
+    named = {f"spec__{BaseFile.SETTINGS[BaseFile.Kind(base.kind)]}": base.sha256}
+    over = Q(state__in=Run.ENDED, test_requested_at=None)
+    if Run.objects.filter(~over, team=base.team, **named).exists():
+        return False
+    storage, name = base.file.storage, str(base.file.name)
+    base.delete()
+    transaction.on_commit(lambda: storage.delete(name))
+    return True
+
+
+def started_from(team: Team) -> Counter[tuple[str, str]]:
+    """How many of the team's runs began with a file, by its kind and sha256."""
+    settings_of = BaseFile.SETTINGS.items()
+    rows = Run.objects.filter(team=team).values_list(*(key_of("spec", setting) for _, setting in settings_of))
+    return Counter((kind.value, digest) for row in rows for (kind, _), digest in zip(settings_of, row, strict=True))
+
+
+def lost(run: Run) -> str:
+    """Which of its files a run has no more, in a sentence; empty if it has all. Those that are there are locked until
+    the transaction ends: nobody deletes them meanwhile."""
+    for kind, setting in BaseFile.SETTINGS.items():
+        digest = run.spec.get(setting)
+        there = BaseFile.objects.select_for_update().filter(team=run.team_id, kind=kind, sha256=digest)
+        if digest and there.first() is None:
+            what = "network of your own" if kind == BaseFile.Kind.ONNX else "file of weights"
+            return f"The {what} that it began with was deleted: add the same file again, and it can go on."
+    return ""
 
 
 def plain_name(name: str) -> str:

@@ -17,6 +17,7 @@ from webapp.dispatch import dispatch
 from webapp.networks.models import Network
 from webapp.teams.models import User
 
+from . import bases
 from .choice import Rule, own_rule, why
 from .extension import CannotExtend, Extension, extend
 from .models import Run
@@ -74,9 +75,11 @@ def resume(pk: int, by: User) -> None:
 
 
 def extension_of(run: Run, more: int) -> Extension:
-    """What `more` generations would make of the run. Raises CannotExtend."""
+    """What `more` generations would make of the run, whose row is locked. Raises CannotExtend."""
     if run.state != Run.State.FINISHED:
         raise CannotExtend("Only a run that has finished can be extended.")
+    if sentence := bases.lost(run):
+        raise CannotExtend(sentence)
     born = list(run.networks.values_list("generation", "state"))
     reached = max((generation for generation, _ in born), default=0)
     last = [state for generation, state in born if generation == reached]

@@ -20,7 +20,7 @@ from .sweeps import Sweep, SweepError, read_sweep, sweep_fields
 
 DEFAULTS = RunSpec()
 OWN_TASK = "classification"  # what networks that a team brings can be evolved for
-BASES = {"own": BaseFile.Kind.ONNX, "weights": BaseFile.Kind.WEIGHTS}  # settings whose value is a file's sha256
+BASES = {setting: kind for kind, setting in BaseFile.SETTINGS.items()}  # settings whose value is a file's sha256
 
 
 class DatasetSelect(forms.Select):

@@ -166,6 +166,7 @@ class BaseFile(models.Model):
 
     DARKNET = ".weights"
     ENDINGS = {Kind.ONNX: ".onnx", Kind.WEIGHTS: ".safetensors"}
+    SETTINGS = {Kind.ONNX: "own", Kind.WEIGHTS: "weights"}  # of a spec, which name a file by its sha256
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="base_files")
     kind = models.CharField(max_length=12, choices=Kind.choices)
