@@ -65,7 +65,7 @@ def test_a_sweep_is_counted_started_and_summed_up_over_its_seeds(form: Page) -> 
     expect(form.locator("#estimate")).to_contain_text("4 runs: environment 2 × seed 2.")
     form.get_by_role("button", name="Start 4 runs").click()
     form.wait_for_url("**/runs/groups/*/")
-    expect(form.locator("#group .lead")).to_contain_text("4 runs over environment and seed: 0 finished")
+    expect(form.locator("#group-head .lead")).to_contain_text("4 runs over environment and seed: 0 finished")
     finish_all_but_last(RunGroup.objects.get())
     summary = form.get_by_role("region", name="Over the seeds")
     expect(summary.get_by_role("row", name="0.5")).to_contain_text("6.0× ± 2.8", timeout=15_000)  # by itself

@@ -8,8 +8,13 @@ import pytest
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
+from evolution_core.spec import RunSpec
+from tests.webapp.factories import make_box_dataset, make_detection
+from tests.webapp.test_sweeps import finish_all_but_last, rows
+from webapp.datasets.models import Dataset
 from webapp.networks.models import Network
-from webapp.runs.models import Run
+from webapp.runs.models import Run, RunGroup
+from webapp.runs.sweeps import read_sweep, start_sweep
 from webapp.sharing.models import ShareLink
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -122,3 +127,76 @@ def test_the_page_of_a_revoked_link_says_so_and_stops(fresh_page: Any, evolution
     expect(page.get_by_role("alert")).to_be_in_viewport()
     expect(page.get_by_role("link", name="Sign in again")).to_have_count(0)
     assert asked_later(page) == []
+
+
+SELECT = """(selector) => getSelection().selectAllChildren(document.querySelector(selector))"""
+SELECTED = "getSelection().toString()"
+
+
+def test_a_network_page_leaves_alone_what_has_not_changed(open_page: Any, evolution: Run) -> None:
+    page = open_page(f"/runs/{evolution.pk}/networks/5-3/")
+    page.evaluate(SELECT, "#layers-title")
+    Network.objects.filter(run=evolution, name="5-3").update(progress=0.71)
+    expect(page.locator("#network-head .state")).to_contain_text("71 %", timeout=15_000)
+    assert page.evaluate(SELECTED) == "Layer by layer"
+    page.focus(".steps a[rel=prev]")
+    Network.objects.filter(run=evolution, name="5-3").update(progress=0.83)
+    expect(page.locator("#network-head .state")).to_contain_text("83 %", timeout=15_000)
+    expect(page.locator(".steps a[rel=prev]")).to_be_focused()
+    Network.objects.filter(run=evolution, name="5-3").update(state="errored", message="A worker stumbled.")
+    expect(page.locator(".note.error")).to_contain_text("A worker stumbled.", timeout=15_000)
+    expect(page.locator("#network-head[data-refresh]")).to_have_count(0)
+
+
+def test_a_network_page_keeps_the_pictures_and_threshold_that_were_chosen(open_page: Any, team: Any) -> None:
+    run = make_detection(make_box_dataset(team))
+    network = Network.objects.get(run=run, name="1-1")
+    Network.objects.filter(pk=network.pk).update(onnx_state="requested")
+    page = open_page(f"/runs/{run.pk}/networks/1-1/")
+    page.get_by_role("link", name="worst first").click()
+    expect(page.get_by_role("link", name="worst first")).to_have_attribute("aria-current", "true")
+    page.focus("#threshold")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#threshold-shown")).to_have_text("30 %")
+    page.locator("#threshold").blur()
+    with page.expect_response(lambda response: "part=live" in response.url) as answer:
+        pass
+    assert "order=worst" in answer.value.url
+    assert "threshold=0.3" in answer.value.url
+    Network.objects.filter(pk=network.pk).update(onnx_state="failed", onnx_message="It cannot be written.")
+    expect(page.locator("#take")).to_contain_text("It cannot be written.", timeout=15_000)
+    expect(page.get_by_role("link", name="worst first")).to_have_attribute("aria-current", "true")
+    expect(page.locator("#threshold-shown")).to_have_text("30 %")
+    expect(page.locator("#threshold")).to_have_value("0.3")
+
+
+@pytest.fixture
+def group(rows_beside_a_loop: None, team: Any, dataset: Any, dispatched: Any) -> RunGroup:
+    sweep = read_sweep(rows(("environment", "0.5, 0.6"), ("seed", "1,2")), RunSpec())
+    made = start_sweep(sweep, team=team, dataset=dataset, name="Trials", user=None)
+    finish_all_but_last(made)
+    return made
+
+
+def test_a_sweep_page_keeps_focus_ticks_and_axes(open_page: Any, group: RunGroup) -> None:
+    page = open_page(f"/runs/groups/{group.pk}/?y=test")
+    first, *_, last = group.runs.order_by("pk")
+    page.get_by_label(f"Compare {first.name}", exact=True).check()
+    page.focus(f"#runs a[href='/runs/{last.pk}/']")
+    Run.objects.filter(pk=last.pk).update(state="failed", message="Its disk was full.")
+    expect(page.locator("#runs")).to_contain_text("Its disk was full.", timeout=15_000)
+    expect(page.locator(f"#runs a[href='/runs/{last.pk}/']")).to_be_focused()
+    expect(page.get_by_label(f"Compare {first.name}", exact=True)).to_be_checked()
+    expect(page.get_by_label("Up")).to_have_value("test")
+    expect(page.get_by_role("button", name="Cancel all")).to_have_count(0)
+    assert page.evaluate("Chart.getChart('scatter-chart').data.datasets[1].data.length") == 3
+
+
+def test_the_page_of_a_data_set_that_waits_keeps_focus(open_page: Any, dataset: Dataset) -> None:
+    Dataset.objects.filter(pk=dataset.pk).update(state="uploaded", report={})
+    page = open_page(f"/datasets/{dataset.pk}/")
+    link = page.locator("#dataset .crumbs a")
+    link.focus()
+    Dataset.objects.filter(pk=dataset.pk).update(state="refused", message="open/1.png is broken")
+    expect(page.locator("#dataset")).to_contain_text("open/1.png is broken", timeout=15_000)
+    expect(link).to_be_focused()

@@ -184,7 +184,7 @@ def test_the_page_of_a_ready_data_set(editor, dataset):
     assert "open" in page
     assert "closed" in page
     assert f'href="/runs/new/?dataset={dataset.pk}"' in page
-    assert "hx-get" not in page.split("<main")[1]  # settled: nothing is polled
+    assert "data-refresh" not in page  # settled: nothing is polled
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_an_unsettled_data_set_is_polled_and_says_what_is_true(editor, dataset, 
     for address in (f"/datasets/{dataset.pk}/", f"/datasets/{dataset.pk}/state/"):
         page = editor.get(address).content.decode()
         assert words in page
-        assert f'hx-get="/datasets/{dataset.pk}/state/"' in page
+        assert f'data-refresh="/datasets/{dataset.pk}/state/"' in page
 
 
 def test_a_refused_data_set_lists_every_problem_by_file_and_can_be_inspected_again(

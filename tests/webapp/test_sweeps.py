@@ -334,10 +334,10 @@ def test_the_live_part_waits_only_while_something_is_under_way(client_of: Any, v
     address = reverse("runs:group_live", args=[group.pk])
     page = client_of(vic).get(address, {"y": "test"}).content.decode()
     assert "<html" not in page
-    assert f'data-live="{address}"' in page
+    assert f'data-refresh="{address}"' in page
     assert "y=test" in page
     group.runs.update(state=Run.State.FINISHED)
-    assert "data-live" not in client_of(vic).get(address).content.decode()
+    assert "data-refresh" not in client_of(vic).get(address).content.decode()
 
 
 def test_the_table_can_be_taken_away(client_of: Any, vic: Any, group: RunGroup) -> None:

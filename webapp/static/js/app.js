@@ -100,6 +100,7 @@ const localTimes = (root) => {
   }
 };
 localTimes(document);
+document.addEventListener("eustress:parts", () => localTimes(document));
 document.addEventListener("htmx:load", (event) => localTimes(event.detail.elt.parentElement ?? document));
 
 // What scrolls by itself must be reachable by keyboard, too; what fits must not be a stop on the way.

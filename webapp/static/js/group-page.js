@@ -2,8 +2,8 @@
 
 import { svgOf } from "./charts/drawing.js";
 import { axis, colours, prepare, tooltip } from "./charts/look.js";
+import { keepFresh } from "./fresh.js";
 import { offer } from "./keeping.js";
-import { remember, replaceParts } from "./parts.js";
 
 let chart = null;
 
@@ -61,20 +61,9 @@ function scale(c, told) {
   return axis(c, { title: told.label, grace: "8%", ticks: { maxTicksLimit: 7, callback(value) { return percent ? `${(value * 100).toFixed(1)} %` : `${window.Chart.Ticks.formatters.numeric.apply(this, [value, 0, this.ticks ?? [{ value }]]).replace("-", "\u2212")}${told.kind === "times" ? "×" : ""}`; } } });
 }
 
-async function refresh() {
-  const group = document.getElementById("group");
-  if (document.hidden || !group.dataset.live) return;
-  const { search } = location;
-  const response = await fetch(group.dataset.live + search, { headers: { Accept: "text/html" } });
-  const html = await response.text();
-  if (response.ok && search === location.search && replaceParts(html).length) draw();
-}
-
+keepFresh("group-head", 5000); // before anything is drawn
 prepare();
 draw();
 offer("scatter", () => svgOf(chart));
-remember(document);
 document.addEventListener("eustress:theme", draw);
-
-// While runs are under way the page is asked for again.
-setInterval(() => refresh().catch(() => {}), 5000); // the server may be away for a moment
+document.addEventListener("eustress:parts", ({ detail }) => detail.includes("group-scatter") && draw());

@@ -1,6 +1,8 @@
 // What a detector finds: the threshold hides boxes at once. Pictures, and a classifier's images, turn without loading the
 // page again.
 
+import { replaceParts } from "./parts.js";
+
 const section = () => document.getElementById("predictions");
 
 function show(threshold) {
@@ -25,14 +27,13 @@ function keep(threshold) {
 }
 
 async function turn(link) {
-  const response = await fetch(link.href, { headers: { Accept: "text/html" } });
   const { id } = link.closest("section[id]");
-  const fresh = response.ok && new DOMParser().parseFromString(await response.text(), "text/html").getElementById(id);
-  if (!fresh) return location.assign(link.href);
-  const turned = document.importNode(fresh, true);
-  document.getElementById(id).replaceWith(turned);
   const address = new URL(link.href);
+  const response = await fetch(link.href, { headers: { Accept: "text/html" } });
+  if (!response.ok || response.redirected) return location.assign(link.href);
+  replaceParts(await response.text());
   history.replaceState(null, "", address.pathname + address.search);
+  const turned = document.getElementById(id);
   turned.scrollIntoView({ block: "start" });
   const heading = turned.querySelector("h2");
   heading.tabIndex = -1;
