@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.http import QueryDict
+from django.utils import timezone
 
 from tests.webapp import answers
 from tests.webapp.factories import make_box_dataset, make_dataset, make_detection, make_evolution, make_run, make_spec
@@ -361,3 +363,10 @@ def test_headings_name_runs_while_they_are_few_and_say_alike_settings_once(
     text = client.get(address(networks=tuple(many))).content.decode()
     assert re.search(r'<i class="letter s3">D</i> .*<span class="visually-hidden">Longer</span>', text)
     assert "a run stands by its chosen network" not in text
+
+
+def test_runs_are_offered_by_how_long_ago_they_were_started(client_of: Any, vic: Any, runs: list[Run]) -> None:
+    """An hour would be that of the server's clock, in a list where no script could make it the reader's."""
+    Run.objects.update(created_at=timezone.now() - timedelta(hours=3))
+    page = client_of(vic).get("/compare/").content.decode()
+    assert f"{runs[0].name} (3\N{NO-BREAK SPACE}hours ago)</option>" in page

@@ -96,6 +96,24 @@ def test_an_invitation_ends(client_of, client, ada):
     assert not User.objects.filter(email="new@example.org").exists()
 
 
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(days=7), "7 days"),
+        (timedelta(hours=35), "35 hours"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(minutes=20), "less than an hour"),
+    ],
+)
+def test_how_long_a_link_stays_open_is_said_without_a_clock(client_of, ada, left, words):
+    """A day or hour would be that of the server's clock, which is nobody's."""
+    client = client_of(ada)
+    response, _ = invite(client)
+    assert re.search(r"works once, and for <time [^>]*>7 days</time>", response.content.decode())
+    Invitation.objects.update(expires_at=timezone.now() + left)
+    assert re.search(rf"link open for <time [^>]*>{words}</time> more", client.get("/team/").content.decode())
+
+
 def test_a_withdrawn_invitation_opens_nothing(client_of, client, ada):
     boss = client_of(ada)
     _, link = invite(boss)

@@ -145,6 +145,16 @@ def ago(moment: datetime | None) -> str:
 
 
 @register.filter
+def time_left(moment: datetime) -> str:
+    """Until a moment to come, in whole days or hours: "7 days", "3 hours", "less than an hour"."""
+    hours = round((moment - timezone.now()) / timedelta(hours=1))
+    if hours < 1:
+        return "less than an hour"
+    number, unit = (round(hours / 24), "day") if hours >= 36 else (hours, "hour")
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+@register.filter
 def share(part: float | None, whole: float | None) -> float:
     """part / whole, between 0 and 1, for bars; 0 where either is unknown."""
     if not part or not whole:
