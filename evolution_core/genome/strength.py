@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -97,13 +98,19 @@ def batch_norm_scale(model: nn.Module, clusters: ClusterMap, threshold: float = 
 
 
 def taylor_strength(
-    model: nn.Module, clusters: ClusterMap, batches: list[tuple[Tensor, object]], loss: Callable[..., Tensor]
+    model: nn.Module,
+    clusters: ClusterMap,
+    batches: list[tuple[Tensor, Any]],
+    loss: Callable[..., Tensor],
+    *,
+    at_once: int | None = None,
 ) -> Tensor:
     """[n] |sum of w * dL/dw| over each cluster, averaged over batches (arXiv 1611.06440; on weights: our
     formalisation).
 
-    `loss(outputs, targets, model)` is the task's. The model's gradients are left empty; its mode and its batch-norm
-    statistics as they were.
+    `loss(outputs, targets, model)` is the task's, the mean over a batch's images; of a batch, `at_once` images are
+    computed at a time and their gradients summed, where memory bears no more. The model's gradients are left empty;
+    its mode and its batch-norm statistics as they were.
     """
     from evolution_core.synthesis.proof import evaluating
     from evolution_core.tasks.layouts import safe_gradients
@@ -112,16 +119,24 @@ def taylor_strength(
     parameters = {name: p for name, p in model.named_parameters() if clusters.owners.get(name) and p.requires_grad}
     with evaluating(model), safe_gradients(model):
         for images, targets in batches:
-            gradients = torch.autograd.grad(
-                loss(model(images), targets, model), list(parameters.values()), allow_unused=True
-            )
-            values = {
-                name: (p.detach() * g)
-                for (name, p), g in zip(parameters.items(), gradients, strict=True)
-                if g is not None
-            }
+            gradients: dict[str, Tensor] = {}
+            for part, aims in _parts(images, targets, at_once):
+                value = loss(model(part), aims, model) * (len(part) / len(images))
+                found = torch.autograd.grad(value, list(parameters.values()), allow_unused=True)
+                for name, gradient in zip(parameters, found, strict=True):
+                    if gradient is not None:
+                        gradients[name] = gradients[name] + gradient if name in gradients else gradient
+            values = {name: parameters[name].detach() * gradient for name, gradient in gradients.items()}
             total += gather(clusters, values).abs()
     return total / max(1, len(batches))
+
+
+def _parts(images: Tensor, targets: Any, most: int | None) -> Iterator[tuple[Tensor, Any]]:
+    if most is None or most >= len(images):
+        yield images, targets
+        return
+    for start in range(0, len(images), most):
+        yield images[start : start + most], targets[start : start + most]
 
 
 STRENGTHS["taylor"] = l2_norm  # never called by name: cluster_strength takes the measured values

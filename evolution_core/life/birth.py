@@ -25,6 +25,7 @@ from ..seeds import generator
 from ..spec import NetworkError
 from ..stress import Scene, Signal, impose
 from ..synthesis import Draw, cut, draw_offspring, mate
+from ..tasks.memory import images_at_once
 from . import images
 from .measuring import LatencyCost, network_path
 from .work import Work
@@ -93,8 +94,10 @@ def conceive(work: Work) -> Conception:
 
 
 def _taylor(work: Work, data: Data, parent: LoadedNetwork) -> Tensor:
-    few = images.sample(data, work.spec.repair_images, work.spec.seed, "taylor")
-    return taylor_strength(parent.model, parent.clusters, images.batches(few, data, work.task), work.task.loss)
+    few = images.batches(images.sample(data, work.spec.repair_images, work.spec.seed, "taylor"), data, work.task)
+    fitting = images_at_once(parent.model, data.shape, images.BATCH, gradients=True)
+    at_once = max(work.spec.batch_size, fitting)  # training takes as many, with gradients
+    return taylor_strength(parent.model, parent.clusters, few, work.task.loss, at_once=at_once)
 
 
 def draw_deaths(work: Work, parent: Conception) -> Deaths:

@@ -83,15 +83,18 @@ def measure_exported(
     between the parts; what it raises ends the measuring. Raises NetworkError when ONNX Runtime cannot run a file, or
     when what comes out of it is not finite.
     """
+    from evolution_core.tasks.memory import images_at_once
+
     part = spread_over(split, most)
+    together = images_at_once(model, data.shape, task.most_at_once)  # of both: nothing tells what a file needs
     file = Exported(content, model)
     fed = _as_pixels(data) if file.takes_pixels else data
     try:
         difference, largest = _compared(file, model, part, fed, data)
         check()
-        onnx = task.evaluate(file, part, fed)[task.metric]
+        onnx = task.evaluate(file, part, fed, batch_size=together)[task.metric]
         check()
-        own = task.evaluate(model, part, data)[task.metric]
+        own = task.evaluate(model, part, data, batch_size=together)[task.metric]
         check()
         put_out = task.evaluate_deployed(boxes, part, data)[task.metric] if boxes is not None else None
     except Exception as error:

@@ -62,6 +62,7 @@ class Task(ABC):
 
     name: str
     metric: str
+    most_at_once: int  # images that a network is measured on at once, where memory bears as many
 
     @abstractmethod
     def outputs(self, classes: int) -> int:
@@ -86,10 +87,10 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(
-        self, model: nn.Module, split: Split, data: Data, *, limit: int | None = None, batch_size: int = 500
+        self, model: nn.Module, split: Split, data: Data, *, limit: int | None = None, batch_size: int | None = None
     ) -> dict[str, float]:
         """Measure the model, in evaluation mode and without changing it, on a split's images: all, or `limit` of them
-        spread evenly over it."""
+        spread evenly over it. `batch_size` at once: by default as many as memory bears, `most_at_once` at most."""
 
     def deployed(self, model: nn.Module, network: Any) -> bytes | None:
         """The ONNX file of all that a device has to compute, where that is more than the network itself (a detector's

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from ..data.splits import spread_rows
 from ..spec.errors import DataError
-from . import layouts, pixels
+from . import layouts, memory, pixels
 from .base import Data, Split, Task
 
+AT_ONCE = 500  # images, at most
 TEMPERATURE = 2.0  # softens both sides of distillation; Hinton et al. 2015, arXiv 1503.02531
 
 
@@ -21,6 +22,7 @@ class Classification(Task):
 
     name = "classification"
     metric = "accuracy"
+    most_at_once = AT_ONCE
 
     def outputs(self, classes: int) -> int:
         return classes
@@ -40,7 +42,7 @@ class Classification(Task):
         return F.kl_div(soft, aim, reduction="batchmean", log_target=True) * TEMPERATURE**2
 
     def evaluate(
-        self, model: nn.Module, split: Split, data: Data, *, limit: int | None = None, batch_size: int = 500
+        self, model: nn.Module, split: Split, data: Data, *, limit: int | None = None, batch_size: int | None = None
     ) -> dict[str, float]:
         """`accuracy`, and `balanced_accuracy`: the mean over classes of the share recognised, which a frequent class
         cannot carry. Raises DataError on an empty split."""
@@ -65,7 +67,7 @@ class Classification(Task):
 
 
 def predictions(
-    model: nn.Module, images: Tensor, data: Data, *, rows: Tensor | None = None, batch_size: int = 500
+    model: nn.Module, images: Tensor, data: Data, *, rows: Tensor | None = None, batch_size: int | None = None
 ) -> Tensor:
     """The class that `model` names for each of the uint8 `images` [N, C, H, W], or of their `rows` (int64 [n]); the
     model's mode is restored."""
@@ -73,13 +75,15 @@ def predictions(
 
 
 def answers(
-    model: nn.Module, images: Tensor, data: Data, *, rows: Tensor | None = None, batch_size: int = 500
+    model: nn.Module, images: Tensor, data: Data, *, rows: Tensor | None = None, batch_size: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """The class that `model` names for each of the uint8 `images` [N, C, H, W], or of their `rows` (int64 [n]), and how
     sure it is of it: the softmax's largest, 0 to 1. The model's mode is restored."""
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     was_training = model.training
-    layout = layouts.layout_for(model, (images.shape[1], images.shape[2], images.shape[3]))
+    shape = (images.shape[1], images.shape[2], images.shape[3])
+    layout = layouts.layout_for(model, shape)
+    batch_size = batch_size or memory.images_at_once(model, shape, AT_ONCE)
     named, sure = [], []
     model.eval()
     try:

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from evolution_core.architectures import build
 from evolution_core.spec import DataError, SpecError, catalogue
-from evolution_core.tasks import TASKS, layouts, pixels, task_for
+from evolution_core.tasks import TASKS, layouts, memory, pixels, task_for
 from tests.evolution_core.small_world import bars, small, world
 
 
@@ -66,6 +67,31 @@ def test_evaluation_leaves_the_model_as_it_was():
     task_for("classification").evaluate(model, data.validation, data)
     assert model.training
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_evaluation_takes_no_more_images_at_once_than_memory_bears(monkeypatch):
+    data, model, seen = world(validation=40), small(), []
+    task = task_for("classification")
+    wanted = task.evaluate(model, data.validation, data)
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    assert task.evaluate(model, data.validation, data) == wanted
+    assert max(seen) == 40
+    seen.clear()
+    monkeypatch.setattr(memory, "BUDGET", 10 * 2 * 6 * 16 * 16 * 4)  # ten images, where conv1's output is normalised
+    assert task.evaluate(model, data.validation, data) == wanted
+    assert max(seen) == 10
+    monkeypatch.setattr(memory, "BUDGET", 1)
+    assert memory.images_at_once(model, data.shape, 500) == 1
+
+
+@pytest.mark.parametrize("name", ["alexnet-small", "vgg16-bn", "resnet56"])
+def test_images_of_32_pixels_are_taken_by_500_and_larger_ones_by_fewer(name):
+    """By as many as ever: what was measured in the past is measured again to the bit."""
+    model = build(name, 10, (3, 32, 32))
+    assert memory.images_at_once(model, (3, 32, 32), 500) == 500
+    assert memory.images_at_once(model, (3, 32, 32), 128, gradients=True) == 128
+    large = build(name, 10, (3, 224, 224))
+    assert memory.images_at_once(large, (3, 224, 224), 500) < 120
 
 
 def test_evaluation_of_nothing_is_refused():

@@ -14,7 +14,7 @@ from evolution_core.architectures.region import ANCHORS, channels_for, region_of
 from evolution_core.data.splits import spread_rows
 from evolution_core.spec import DataError
 
-from .. import layouts, pixels
+from .. import layouts, memory, pixels
 from ..base import Data, Split, Task
 from ..photographs import Frames, draw_frames, framed_images, vary_colours
 from .anchors import find_anchors
@@ -24,6 +24,7 @@ from .loss import yolo_loss
 from .metrics import average_precision, precision_and_recall
 
 FAINT = 0.005  # confidence from which detections count for average precision
+AT_ONCE = 64  # images, at most
 OVERLAP = 0.45  # boxes of one class that overlap more are the same object
 
 
@@ -32,6 +33,7 @@ class Detection(Task):
 
     name = "detection"
     metric = "map50"
+    most_at_once = AT_ONCE
 
     def outputs(self, classes: int) -> int:
         return channels_for(classes)
@@ -63,7 +65,7 @@ class Detection(Task):
         return (objectness + weight * (places + sizes + classes)).sum() / len(outputs)
 
     def evaluate(
-        self, model: nn.Module, split: Split, data: Data, *, limit: int | None = None, batch_size: int = 64
+        self, model: nn.Module, split: Split, data: Data, *, limit: int | None = None, batch_size: int | None = None
     ) -> dict[str, float]:
         """`map50`, `map`, `precision`, `recall`, each also as NAME/CLASS, and `boxes/CLASS`. Raises DataError on an
         empty split."""
@@ -117,7 +119,7 @@ def detections(
     rows: Tensor | None = None,
     threshold: float = 0.25,
     overlap: float = OVERLAP,
-    batch_size: int = 64,
+    batch_size: int | None = None,
 ) -> list[Detections]:
     """What `model` finds in the uint8 `images` [N, C, H, W], or in their `rows` (int64 [n]); the model's mode is
     restored."""
@@ -147,10 +149,14 @@ def deployed_detections(content: bytes, images: Tensor, *, threshold: float, ove
     return found
 
 
-def _maps(model: nn.Module, images: Tensor, data: Data, rows: Tensor | None, batch_size: int) -> Iterator[Tensor]:
+def _maps(
+    model: nn.Module, images: Tensor, data: Data, rows: Tensor | None, batch_size: int | None
+) -> Iterator[Tensor]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     modes = {module: module.training for module in model.modules()}
-    layout = layouts.layout_for(model, (images.shape[1], images.shape[2], images.shape[3]))
+    shape = (images.shape[1], images.shape[2], images.shape[3])
+    layout = layouts.layout_for(model, shape)
+    batch_size = batch_size or memory.images_at_once(model, shape, AT_ONCE)
     model.eval()
     try:
         with torch.inference_mode():
