@@ -7,6 +7,7 @@ import { extent, Scale } from "./scales.js";
 import { bounds, typed } from "./selection.js";
 import { sharpen, SvgSurface } from "./surface.js";
 
+const LABEL = 60; // pixels that the labels of the last axis take
 const SKETCHED = 400; // lines of either kind while somebody drags: more would not be seen apart
 
 export class ParallelPlot {
@@ -53,7 +54,7 @@ export class ParallelPlot {
       const kind = scaleKind(key, scales[key] ?? "");
       const better = key === "accuracy" || key === "shock" || key === "generation";
       const range = better ? [height - 14, top] : [top, height - 14]; // better is up, on every axis
-      const x = 44 + (i * (width - 88)) / Math.max(1, this.keys.length - 1);
+      const x = 44 + (i * (width - 44 - LABEL)) / Math.max(1, this.keys.length - 1);
       return { key, x, scale: new Scale(kind, extent(kind, data.networks.map((network) => network[key])), range) };
     });
   }
@@ -84,7 +85,7 @@ export class ParallelPlot {
       ctx.fillStyle = c.ink;
       ctx.fillText(key === "accuracy" ? data.metric : measure(key).label, Math.max(34, Math.min(this.size.width - 34, x)), narrow && i % 2 ? 28 : 12);
       ctx.fillStyle = c.muted;
-      ctx.textAlign = i === this.axes.length - 1 ? "right" : "left";
+      ctx.textAlign = "left";
       const { tick, value } = measure(key);
       ctx.strokeStyle = c.card; // a rim keeps labels readable on the lines
       ctx.lineWidth = 3;
@@ -93,7 +94,7 @@ export class ParallelPlot {
       for (const at of ticks) {
         if (at > 1.0001 && measure(key).factor === 0.01) continue;
         const label = tick ? tick(at) : value(at, digitsOf(ticks));
-        const place = [x + (i === this.axes.length - 1 ? -5 : 5), scale.pixel(at)];
+        const place = [x + 5, scale.pixel(at)];
         ctx.strokeText(label, ...place);
         ctx.fillText(label, ...place);
       }
