@@ -121,3 +121,21 @@ def test_a_view_is_kept_and_opened_again(open_page: Any, finished: Run) -> None:
     page.get_by_role("link", name="By size").click()
     page.wait_for_url("**height=parameters**")
     expect(page.locator("#card-title")).to_have_text("3-1")
+
+
+@pytest.mark.parametrize("width", [390, 768])
+def test_the_form_fits_however_much_of_it_is_open(open_page: Any, dataset: Any, dispatched: Any, width: int) -> None:
+    page = open_page("/runs/new/", width=width)
+    page.evaluate("for (const one of document.querySelectorAll('main details:not(.menu)')) one.open = true")
+    page.check("#explain")
+    wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(wider) == 0
+    page.get_by_role("button", name="Dry run").click()
+    expect(page.locator("#dry-run")).to_contain_text("Waiting for a worker")
+    DryRun.objects.update(state=DryRun.State.READY, result=RESULT)
+    expect(page.locator("#dry-run")).to_contain_text("100× smaller", timeout=10_000)
+    tables = (
+        "[...document.querySelectorAll('#dry-run .tablewrap')].filter((one) => one.scrollWidth > one.clientWidth + 1)"
+    )
+    assert page.evaluate(f"{tables}.length") == 0
+    assert page.evaluate(wider) == 0
