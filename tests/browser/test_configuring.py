@@ -46,6 +46,18 @@ def test_a_run_is_tried_out_before_it_is_started(form: Page, dispatched: Any) ->
     assert (run.name, run.run_spec.generations) == ("Tried first", 3)
 
 
+def test_a_second_press_starts_no_second_run(form: Page) -> None:
+    under_way: list[Any] = []
+    form.route("**/runs/new/**", lambda route: under_way.append(route))
+    start = form.get_by_role("button", name="Start the run")
+    start.evaluate("(button) => [0, 150].forEach((after) => setTimeout(() => button.click(), after))")
+    form.wait_for_timeout(600)
+    assert len(under_way) == 1
+    under_way[0].continue_()
+    form.wait_for_url(lambda url: "/new/" not in url)
+    assert Run.objects.count() == 1
+
+
 def test_what_a_dry_run_finds_wrong_stands_beside_its_field(form: Page) -> None:
     form.get_by_role("button", name="Dry run").click()
     expect(form.locator("#dry-run")).to_contain_text("Waiting for a worker")

@@ -83,6 +83,19 @@ document.addEventListener("submit", (event) => {
     form.requestSubmit(event.submitter);
   });
 });
+
+// A second press while the first is under way would do it twice: start two runs. On the window, so that forms which
+// scripts or questions have taken over are known by then. Who stopped the page from loading may send again after a while.
+const PATIENCE = 20_000; // milliseconds
+let sent = new WeakMap(); // form -> when
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.getAttribute("method")?.toLowerCase() !== "post") return;
+  if (Date.now() - (sent.get(form) ?? -PATIENCE) < PATIENCE) event.preventDefault();
+  else sent.set(form, Date.now());
+});
+addEventListener("pageshow", () => (sent = new WeakMap())); // come back to
+
 document.addEventListener("htmx:confirm", (event) => {
   if (!event.detail.question) return;
   event.preventDefault();
