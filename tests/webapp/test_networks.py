@@ -99,9 +99,20 @@ def test_a_living_network_says_what_it_does(client_of: Any, ada: Any, team: Any,
     assert "Growing, 62 %" in page
     assert "data-refresh=" in page
     assert "nothing to take away before it has been measured" in page
+    assert "What lived on, from the ancestor to 4-2" in page  # its parent: its own layers are not known yet
+    assert 'id="layers-title"' not in page
     part = client_of(ada).get(page_of(run, "5-3"), {"part": "live"}).content.decode()
     assert "<html" not in part
     assert "Growing, 62 %" in part
+
+
+@pytest.mark.parametrize("state", [Network.State.ERRORED, Network.State.CANCELLED])
+def test_what_ended_unmeasured_is_not_awaited(client_of: Any, ada: Any, finished: Run, state: str) -> None:
+    make_network(finished, "6-1", ("5-2",), state=state)
+    page = client_of(ada).get(page_of(finished, "6-1")).content.decode()
+    assert "Nothing was measured before it ended." in page
+    assert "it was never measured" in page
+    assert "once it has been" not in page
 
 
 def test_a_refused_network_says_why(client_of: Any, ada: Any, run: Run) -> None:

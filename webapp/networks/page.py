@@ -65,6 +65,7 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "measure_url": urls.get("measure", network.name),
         "snippets": snippets_of(network),
         "events": [line(event) for event in _events(network)],
+        "is_open": own.is_open,
         "live": not run.has_ended and own.is_open,
     }
 

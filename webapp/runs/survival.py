@@ -14,11 +14,12 @@ LAYERS = 200  # of the strip; deeper networks are shown by the layers that lost 
 
 
 def survival_context(lineage: Lineage, network: Snapshot | None, urls: RunUrls) -> dict[str, Any] | None:
-    """Context of `runs/_survival.html`: layers by the networks from the ancestor to `network`, with what is left.
+    """Context of `runs/_survival.html`: layers by the measured networks from the ancestor to `network`, with what is
+    left of each.
 
-    {"of": name, "line": [{"name", "url", "generation"}], "rows": [{"layer", "before", "share": what the last network
-    has left, "cells": [{"left", "shade"}]}], "hidden": layers left out}; None where there is no line yet. Thousands of
-    cells are written as text here, which templates write out far faster than numbers.
+    {"of": the last one's name, "line": [{"name", "url", "generation"}], "rows": [{"layer", "before", "share": what the
+    last network has left, "cells": [{"left", "shade"}]}], "hidden": layers left out}; None where there is no line yet.
+    Thousands of cells are written as text here, which templates write out far faster than numbers.
     """
     line = _line(lineage, network)
     if not line or network is None:
@@ -28,7 +29,7 @@ def survival_context(lineage: Lineage, network: Snapshot | None, urls: RunUrls) 
         least = sorted(range(len(rows)), key=lambda place: (rows[place]["share"], place))[:LAYERS]
         shown = [rows[place] for place in sorted(least)]
     return {
-        "of": network.name,
+        "of": line[-1].name,
         "line": [{"name": n.name, "url": urls.network(n.name), "generation": n.generation} for n in line],
         "rows": shown,
         "hidden": len(rows) - len(shown),
