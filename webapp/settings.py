@@ -180,13 +180,8 @@ NODE_MODULES_FILES = [
     "htmx.org/dist/htmx.min.js",
     "chart.js/dist/chart.umd.min.js",
     "chart.js/dist/chart.umd.min.js.map",
-    "chartjs-chart-graph/build/index.umd.min.js",
-    "chartjs-chart-graph/build/index.umd.min.js.map",
-    "chartjs-plugin-zoom/dist/chartjs-plugin-zoom.min.js",
     "tus-js-client/dist/tus.min.js",
     "tus-js-client/dist/tus.min.js.map",
-    "hammerjs/hammer.min.js",
-    "hammerjs/hammer.min.js.map",
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

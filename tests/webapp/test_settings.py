@@ -217,6 +217,12 @@ def test_npm_packages_are_pinned_and_their_lock_names_no_registry():
     assert lock["packages"][""]["dependencies"] == package["dependencies"]
 
 
+def test_every_npm_file_is_loaded_by_a_page(settings):
+    pages = "".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
+    for name in settings.NODE_MODULES_FILES:
+        assert f"vendor/{name.removesuffix('.map')}" in pages, name
+
+
 def test_static_files_build_with_hashed_names_and_only_the_npm_files_we_chose(tmp_path, settings):
     from django.core.management import call_command
 

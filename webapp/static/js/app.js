@@ -29,10 +29,6 @@ document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
-  const opener = event.target.closest("[data-opens]");
-  if (opener) {
-    document.getElementById(opener.dataset.opens)?.showModal();
-  }
   if (event.target.closest("[data-closes]")) event.target.closest("dialog")?.close();
   const copier = event.target.closest("[data-copies]");
   if (copier) copy(copier);

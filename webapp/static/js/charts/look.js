@@ -6,19 +6,8 @@ export function colours() {
   const style = getComputedStyle(document.documentElement);
   const read = (name) => style.getPropertyValue(`--${name}`).trim();
   return Object.fromEntries(
-    ["paper", "card", "ink", "muted", "line", "accent", "accent-soft", "ancestor", "first-generation", "last-generation", "other", "stress", "lost"].map((name) => [name, read(name)]),
+    ["paper", "card", "ink", "muted", "line", "accent", "accent-soft", "ancestor", "other", "stress", "lost"].map((name) => [name, read(name)]),
   );
-}
-
-// A generation's colour: the ancestor's own, then by lightness from the first to the last.
-export function generationColour(c, generation, last) {
-  if (!generation) return c.ancestor;
-  const share = last > 1 ? (generation - 1) / (last - 1) : 1;
-  const mixed = [1, 3, 5].map((at) => {
-    const [from, to] = [c["first-generation"], c["last-generation"]].map((colour) => parseInt(colour.slice(at, at + 2), 16));
-    return Math.round(from + (to - from) * share);
-  });
-  return `rgb(${mixed.join(", ")})`;
 }
 
 export function prepare() {

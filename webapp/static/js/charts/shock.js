@@ -52,7 +52,6 @@ export class ShockChart {
           filter: (item) => item.datasetIndex < 2,
           callbacks: { title: (items) => items[0]?.raw.name, label: (item) => `${percent(item.raw.y)} ${item.datasetIndex ? "full-grown" : "right after the cut"}` },
         },
-        zoom: { zoom: { drag: { enabled: false } } },
       },
       scales: {
         x: axis(c, {
