@@ -89,10 +89,12 @@ def train(
         while True:
             with reproducible(), layouts.safe_gradients(model):
                 progress = training.burst(interval, on_step)
-                if checkpoint is not None and (training.done or time.perf_counter() - saved_at >= checkpoint.every):
-                    training.save(checkpoint)
-                    saved_at = time.perf_counter()
             yield progress
+            # Saved once the caller has noted what this progress brought, such as a point of the learning curve: a
+            # process that is killed here and taken up again would not come by it any more.
+            if checkpoint is not None and (training.done or time.perf_counter() - saved_at >= checkpoint.every):
+                training.save(checkpoint)
+                saved_at = time.perf_counter()
             if training.done:
                 return
     except GeneratorExit:

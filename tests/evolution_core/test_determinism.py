@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,8 +21,10 @@ from evolution_core import lineage
 from evolution_core.events import Event
 from evolution_core.evolution import evolve
 from evolution_core.life import Life, measuring, work
-from evolution_core.records import ANCESTOR, Plan
+from evolution_core.lineage import read_record
+from evolution_core.records import ANCESTOR, Plan, ancestor_plan
 from evolution_core.spec import RunSpec
+from evolution_core.training import Checkpoint
 from tests.evolution_core.tiny import digests, evolved, of_kind, tiny_data, tiny_spec
 
 pytestmark = pytest.mark.usefixtures("quick_latency")
@@ -226,6 +229,23 @@ def test_a_process_killed_without_warning_goes_on_to_the_same_bits(tmp_path):
     for out in ("killed", "whole"):
         subprocess.run([*command, "--out", out], cwd=tmp_path, env=environment, check=True, timeout=240)
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole") != {}
+
+
+def test_a_process_killed_at_any_event_leaves_no_hole_in_the_learning_curve(tmp_path, monkeypatch):
+    """Saving at every chance: what lies on disk at each event is what a killed process would leave behind."""
+    monkeypatch.setattr(Checkpoint.__init__, "__kwdefaults__", {"identity": None, "every": 0.0})
+    spec, data, whole = tiny_spec(epochs=3), tiny_data(), tmp_path / "whole"
+    whole.mkdir()
+    left = []
+    for number, event in enumerate(Life(spec, ancestor_plan(), data, whole).events()):
+        if event.kind in ("progress", "epoch"):
+            left.append(shutil.copytree(whole, tmp_path / f"killed{number}"))
+    wanted = read_record(whole, ANCESTOR)
+    assert len(wanted.history) == 3
+    for folder in left:
+        list(Life(spec, ancestor_plan(), data, folder).events())
+        assert read_record(folder, ANCESTOR).history == wanted.history
+    assert all(digests(folder) == digests(whole) for folder in left)
 
 
 def test_the_spec_alone_decides_and_not_the_words_it_came_in(tmp_path):

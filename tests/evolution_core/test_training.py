@@ -378,7 +378,7 @@ def test_a_killed_process_goes_on_from_the_last_save(tmp_path):
     went_on, whole = small(seed=3), small()
     first = run(went_on, data, chosen, checkpoint=Checkpoint(path, chosen), phase="x", interval=0.0)[0]
     run(whole, data, chosen, phase="x")
-    assert first.step == 8
+    assert first.step == 7  # the save of a step comes after it was told
     assert same(state(went_on), state(whole))
 
 
