@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from playwright.sync_api import Page, expect
 
 from tests.webapp import answers
-from tests.webapp.factories import make_box_dataset, make_detection
+from tests.webapp.factories import make_box_dataset, make_detection, make_network
 from webapp.runs.models import Run
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -86,3 +86,10 @@ def test_first_filters_are_printed(open_page: Any, finished: Run) -> None:
     expect(page.locator("#filters")).to_be_visible()
     page.emulate_media(media="print")
     expect(page.locator("#filters")).to_be_visible()
+
+
+def test_what_went_wrong_stands_apart_from_the_panels(open_page: Any, finished: Run) -> None:
+    make_network(finished, "6-1", ("5-2",), state="errored", message="The worker ran out of memory.")
+    page = open_page(f"/runs/{finished.pk}/networks/6-1/")
+    note, panel = (page.locator(one).bounding_box() for one in ("#network-head > .note", "#network-figures"))
+    assert panel["y"] - note["y"] - note["height"] > 8
