@@ -30,7 +30,8 @@ LIMIT_MS, LIMIT_KB = 150, 350
 ACCEPTS = {"accept-encoding": "gzip"}  # as every browser: the time to compress counts
 
 # name -> address; {run} is the run of many networks, {small} a finished one, {deep} one of 50 generations of 54 layers,
-# {dataset} the data, {network} a network of the middle of the large run, {edge} that network's first parent.
+# {dataset} the data, {species} data of 10,000 classes, {of_species} a run on such, {network} a network of the middle of
+# the large run, {edge} that network's first parent.
 PAGES = {
     "runs": "/runs/",
     "runs, last page": "/runs/?page=20",
@@ -67,6 +68,9 @@ PAGES = {
     "sharing": "/runs/{run}/share/",
     "data sets": "/datasets/",
     "data set": "/datasets/{dataset}/",
+    "data set of 10,000 classes": "/datasets/{species}/",
+    "new run on 10,000 classes": "/runs/new/?dataset={species}",
+    "run on 10,000 classes": "/runs/{of_species}/",
     "team": "/team/",
 }
 

@@ -50,6 +50,8 @@ def seed(networks: int, runs: int) -> dict[str, Any]:
         "deep": Run.objects.get(name="Deep networks").pk,
         "sweep": RunGroup.objects.get(name="Sweep").pk,
         "dataset": large.dataset_id,
+        "species": Dataset.objects.filter(name__startswith="Species").values_list("pk", flat=True)[0],
+        "of_species": Run.objects.filter(dataset__name="Species 0")[0].pk,
         "network": middle.name,
         "edge": middle.parents.first().name,
     }
@@ -59,7 +61,8 @@ def _make(networks: int, runs: int) -> None:
     user = get_user_model().objects.create_user(EMAIL, PASSWORD, first_name="Olive")
     team = Team.objects.create(name="Vision team")
     Membership.objects.create(team=team, user=user, role=Membership.Role.OWNER)
-    datasets = [_dataset(team, f"Hand signs {i}") for i in range(12)]
+    datasets = [_dataset(team, f"Hand signs {i}") for i in range(10)]
+    datasets += [_dataset(team, f"Species {i}", classes=10_000) for i in range(2)]  # a megabyte of report each
     sweep = RunGroup.objects.create(team=team, name="Sweep", axes=["seed"], created_by=user)
     for i in range(1, runs):
         state = Run.State.FAILED if i % 9 == 0 else Run.State.FINISHED
@@ -90,10 +93,11 @@ def _store(name: str, value: Any) -> str:
     return default_storage.save(name, ContentFile(json.dumps(value, separators=(",", ":")).encode()))
 
 
-def _dataset(team: Team, name: str) -> Dataset:
-    classes = [{"name": chr(65 + i), "train": 160, "test": 40} for i in range(24)]
+def _dataset(team: Team, name: str, classes: int = 24) -> Dataset:
+    named = [f"{chr(65 + i % 26)}, species {i} of a long list" for i in range(classes)]
+    counts = [{"name": each, "train": 160, "validation": 0, "test": 40} for each in named]
     sizes = {"minimum": [32, 32], "maximum": [32, 32], "shared": True}
-    report = {"classes": classes, "images": 4800, "channels": 3, "sizes": sizes, "default_input": 32}
+    report = {"classes": counts, "images": 200 * classes, "channels": 3, "sizes": sizes, "default_input": 32}
     report |= {"problems": [], "samples": []}
     return Dataset.objects.create(team=team, name=name, state=Dataset.State.READY, task="classification", report=report)
 

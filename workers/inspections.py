@@ -12,7 +12,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from evolution_core.spec import NetworkError
-from webapp.datasets.models import Dataset, DatasetFile
+from webapp.datasets.models import Dataset, DatasetFile, summary_of
 from webapp.dispatch import dispatch
 from webapp.runs.models import BaseFile, Run
 from workers import materials
@@ -56,15 +56,16 @@ def _inspect(dataset: Dataset, claim: Claim) -> dict[str, Any]:
             DatasetFile.objects.filter(pk=stored.pk).update(sha256=materials.sha256(path))
     found = inspect(source, progress=lambda _done, _total: claim.check())
     report = {**found.to_json(), "samples": _keep_samples(dataset, found)}
+    kept = {"report": report, "summary": summary_of(report), "task": found.task}
     if found.fatal:
         count = len(found.problems)
         file, sentence = found.problems[0]
         message = f"{file}: {sentence}" if file else sentence
         if count > 1:
             message += f" ({count - 1} more below)"
-        return {"state": Dataset.State.REFUSED, "message": message, "report": report, "task": found.task}
+        return {"state": Dataset.State.REFUSED, "message": message, **kept}
     state = Dataset.State.ASKING if needs_a_yes(report) else Dataset.State.READY
-    return {"state": state, "message": "", "report": report, "task": found.task}
+    return {"state": state, "message": "", **kept}
 
 
 def needs_a_yes(report: dict[str, Any]) -> bool:

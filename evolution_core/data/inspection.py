@@ -55,7 +55,7 @@ def inspect(source: Source, *, progress: Progress | None = None, limits: Limits 
         found.images = len(reader.labels)
         _survey(reader, found, progress)
         _check_parts(reader)
-        found.problems, found.notes = reader.findings.listed(), reader.findings.notes
+        found.problems, found.notes = reader.findings.listed(), reader.findings.listed_notes()
     except DataError as error:
         found.problems = error.problems
     found.problems = [(printable(file), printable(sentence)) for file, sentence in found.problems]

@@ -18,6 +18,7 @@ Progress = Callable[[int, int], None]  # done, total
 
 MAXIMUM_CLASSES = 10_000
 MAXIMUM_PROBLEMS = 200
+MAXIMUM_NOTES_IN_ALL = 1_000
 
 
 @dataclass
@@ -26,7 +27,8 @@ class Findings:
 
     problems: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
-    unlisted: int = 0
+    unlisted: int = 0  # problems beyond those
+    unlisted_notes: int = 0
 
     def problem(self, file: str, sentence: str) -> None:
         if len(self.problems) < MAXIMUM_PROBLEMS:
@@ -35,7 +37,14 @@ class Findings:
             self.unlisted += 1
 
     def note(self, file: str, sentence: str) -> None:
-        self.notes.append((file, sentence))
+        if len(self.notes) < MAXIMUM_NOTES_IN_ALL:
+            self.notes.append((file, sentence))
+        else:
+            self.unlisted_notes += 1
+
+    def listed_notes(self) -> list[tuple[str, str]]:
+        more = [("", f"{self.unlisted_notes:,} more notes are not listed")] if self.unlisted_notes else []
+        return self.notes + more
 
     def listed(self) -> list[tuple[str, str]]:
         more = [("", f"{self.unlisted:,} more problems of these kinds are not listed")] if self.unlisted else []

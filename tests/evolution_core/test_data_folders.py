@@ -90,6 +90,14 @@ def test_loose_pictures_are_left_out_and_noted(tmp_path):
     assert ("cover.png", "was left out: in no class folder") in found.notes
 
 
+def test_notes_without_end_are_counted_not_listed(tmp_path):
+    files = class_files(prefix="train/") | class_files(prefix="test/") | {f"test/owl{i}/": b"" for i in range(1_005)}
+    found = inspect(write_zip(tmp_path / "d.zip", files))
+    assert not found.fatal, problem(found)
+    assert len(found.notes) == 1_001
+    assert found.notes[-1] == ("", "5 more notes are not listed")
+
+
 @pytest.mark.parametrize("write", ["folder", "zip"])
 @pytest.mark.parametrize("prefix", ["", "train/", "pets/train/"])
 def test_an_empty_class_is_refused_by_name(tmp_path, prefix, write):

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from webapp.datasets.models import Dataset, DatasetFile, shown_name
 from webapp.datasets.presentation import balance, imbalance
+from webapp.datasets.views import LIST_PAGE
 
 PNG = bytes.fromhex("89504e470d0a1a0a") + b"not really, but begins like one"
 IDX = b"\x00\x00\x08\x01\x00\x00\x00\x01\x07"
@@ -310,7 +311,7 @@ def test_the_list_costs_the_same_however_long_it_is(editor, team, django_assert_
         DatasetFile.objects.create(dataset=dataset, original_name="a.zip", file="a", size=10**6)
     with django_assert_max_num_queries(8):
         page = editor.get("/datasets/").content.decode()
-    assert page.count("1.00 MB") == 30
+    assert page.count("1.00 MB") == LIST_PAGE
 
 
 def test_the_empty_list_says_what_to_bring(editor):

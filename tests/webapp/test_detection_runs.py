@@ -91,20 +91,24 @@ def test_one_epoch_passes_over_images_not_boxes(boxes):
     spec = RunSpec()
     assert training_images(spec, boxes) == round(85 * 0.9)  # 15 of 100 images are carved off for the test
     boxes.report["classes"][0] |= {"train": 600, "test": 200, "validation": 0}
+    boxes.save()
     assert training_images(spec, boxes) == round(80 * 0.9)
 
 
 def test_photographs_held_back_by_the_data_themselves_are_not_held_back_twice(boxes):
     boxes.report["classes"][0] |= {"train": 500, "test": 200, "validation": 300}
+    boxes.save()
     assert training_images(RunSpec(), boxes) == round(100 * 700 / 1200)
     assert training_images(RunSpec(limit=50), boxes) == round(50 * 0.7)
 
 
 def test_many_photographs_with_boxes_keep_the_presets_epochs(boxes):
     boxes.report["images"] = 20_000
+    boxes.save()
     spec = suited(PRESETS["balanced"].spec_for("detection"), boxes)
     assert (spec.epochs, spec.augmentation) == (20, "flip-shift")
     boxes.report["images"] = 300
+    boxes.save()
     quick, usual = (suited(PRESETS[name].spec_for("detection"), boxes) for name in ("quick", "balanced"))
     assert usual.epochs * training_images(usual, boxes) >= ENOUGH
     assert quick.epochs < usual.epochs / 3

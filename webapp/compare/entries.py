@@ -56,7 +56,9 @@ class Entry:
 
 def entries_of(team: Team, asked: Asked) -> tuple[list[Entry], int]:
     """The team's runs and networks among those asked for, and how many of them are not there. Three queries."""
-    found = Run.objects.filter(team=team, pk__in=asked.run_ids).select_related("dataset", "chosen")
+    found = (
+        Run.objects.filter(team=team, pk__in=asked.run_ids).select_related("dataset", "chosen").defer("dataset__report")
+    )
     runs = {run.pk: run for run in found}
     lineages = Lineage.of_all(list(runs.values()))
     entries: list[Entry] = []

@@ -15,11 +15,9 @@ def datasets(found: Iterable[Dataset]) -> Table:
     """Data sets with the `bytes` of their files (see views.datasets_of)."""
     rows = []
     for one in found:
-        images, classes = one.report.get("images"), one.report.get("classes")
+        images, classes = one.summary.get("images"), one.summary.get("classes") or None
         size = getattr(one, "bytes", None)
-        rows.append(
-            (one.pk, one.name, one.state, one.task, images, len(classes) if classes else None, size, one.created_at)
-        )
+        rows.append((one.pk, one.name, one.state, one.task, images, classes, size, one.created_at))
     return Table(("data_set", "name", "state", "task", "images", "classes", "bytes", "created_at"), rows)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,16 @@ from webapp.teams.models import Team
 from webapp.uploads.handlers import shown_name
 from webapp.uploads.models import ENDED, UploadError
 from webapp.uploads.received import forget
+
+PARTS = ("train", "validation", "test")
+
+
+def summary_of(report: dict[str, Any]) -> dict[str, Any]:
+    """What lists and estimates need of a report; `classes` is how many, a part's name how many of its images (boxes,
+    where boxes are counted)."""
+    classes = report.get("classes") or []
+    parts = {part: sum(int(row.get(part) or 0) for row in classes) for part in PARTS}
+    return {"images": report.get("images"), "channels": report.get("channels"), "classes": len(classes), **parts}
 
 
 class Dataset(models.Model):
@@ -49,6 +60,9 @@ class Dataset(models.Model):
     #  "boxes": {"format", "count", "left_out", "images_without", "most_in_an_image", "median_side", "median_aspect",
     #            "sides": ten counts over the image's side, "classes": {name: {"boxes", "median_side"}}} | None}
     report = OrderedJSONField(default=dict, blank=True)
+    # summary_of(report). Ten thousand classes are a megabyte of report: whatever shows more than one data set, or
+    # something else of one, defers that and reads this.
+    summary = models.JSONField(default=dict, blank=True, editable=False)
     demo = models.BooleanField(default=False)  # comes from a package, not from a person
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -67,6 +81,12 @@ class Dataset(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        if "report" not in self.get_deferred_fields() and (update_fields is None or "report" in update_fields):
+            self.summary = summary_of(self.report)
+            update_fields = None if update_fields is None else {*update_fields, "summary"}
+        super().save(*args, update_fields=update_fields, **kwargs)
 
     @property
     def is_settled(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.storage import default_storage
+from django.core.paginator import Paginator
 from django.db.models import ProtectedError, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
@@ -25,12 +26,15 @@ from webapp.teams.models import Team
 from webapp.uploads.models import Upload, UploadError
 from webapp.uploads.received import announced, forget, received_files
 
+LIST_PAGE = 25
+
 
 @require_safe
 @team_required
 def dataset_list(request: HttpRequest) -> HttpResponse:
     tables = Addresses(lambda _, kind: reverse("datasets:list_table", args=[kind]))
-    return render(request, "datasets/list.html", {"datasets": datasets_of(request.team), "tables": tables})  # type: ignore[attr-defined]
+    page = Paginator(datasets_of(request.team), LIST_PAGE).get_page(request.GET.get("page"))  # type: ignore[attr-defined]
+    return render(request, "datasets/list.html", {"page": page, "tables": tables})
 
 
 @require_safe
@@ -41,8 +45,13 @@ def list_table(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def datasets_of(team: Team) -> QuerySet[Dataset]:
-    """Newest first, each with the `bytes` of its files."""
-    rows = Dataset.objects.filter(team=team).annotate(bytes=Sum("files__size")).select_related("created_by")
+    """Newest first, without their reports, each with the `bytes` of its files."""
+    rows = (
+        Dataset.objects.filter(team=team)
+        .defer("report")
+        .annotate(bytes=Sum("files__size"))
+        .select_related("created_by")
+    )
     return rows.order_by("-created_at", "-pk")  # said aloud: the model's own order is dropped where rows are grouped
 
 

@@ -106,5 +106,5 @@ def measure(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 
 
 def _network(request: HttpRequest, pk: int, name: str) -> Network:
-    rows = Network.objects.select_related("run", "run__dataset", "run__team")
+    rows = Network.objects.select_related("run", "run__dataset", "run__team").defer("run__dataset__report")
     return get_object_or_404(request, rows, team="run__team", run_id=pk, name=name)

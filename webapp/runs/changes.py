@@ -33,7 +33,13 @@ class NotNow(Exception):
 @contextmanager
 def _locked(pk: int) -> Iterator[Run]:
     with transaction.atomic():
-        run = Run.objects.select_for_update(of=("self",)).select_related("dataset").filter(pk=pk).first()
+        run = (
+            Run.objects.select_for_update(of=("self",))
+            .select_related("dataset")
+            .defer("dataset__report")
+            .filter(pk=pk)
+            .first()
+        )
         if run is None:
             raise NotNow("The run is gone.")
         yield run

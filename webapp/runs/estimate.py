@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from evolution_core.spec import RunSpec, catalogue
-from webapp.datasets.models import Dataset
+from webapp.datasets.models import PARTS, Dataset
 from webapp.teams.models import Team
 
 from .models import Run
 from .templatetags.figures import between
 from .templatetags.figures import percent as as_percent
 
-_PARTS = ("train", "validation", "test")
 _TEST_SHARE = 0.15  # carved off first when the data have no test part of their own
 
 
@@ -97,13 +96,12 @@ def training_images(spec: RunSpec, dataset: Dataset | None) -> int:
     """How many images one epoch passes over."""
     if dataset is None:
         return 0
-    report = dataset.report or {}
-    train, validation, test = (sum(int(c.get(part) or 0) for c in report.get("classes") or []) for part in _PARTS)
+    train, validation, test = (int(dataset.summary.get(part) or 0) for part in PARTS)
     counted = train + validation + test
     if not test:
         train = round(train * (1 - _TEST_SHARE))
     if dataset.task == "detection" and counted:  # boxes were counted: images are shared out alike
-        images = int(report.get("images") or 0)
+        images = int(dataset.summary.get("images") or 0)
         train, validation = round(images * train / counted), round(images * validation / counted)
     held_back = validation / (train + validation) if validation else spec.validation_share
     both = train + validation
@@ -116,9 +114,13 @@ def _like(spec: RunSpec, dataset: Dataset | None, team: Team | None) -> Run | No
     """The last finished run of the same network; on the same data, if there is one."""
     if team is None:
         return None
-    runs = Run.objects.filter(
-        team=team, state=Run.State.FINISHED, spec__architecture=spec.architecture, started_at__isnull=False
-    ).select_related("dataset")
+    runs = (
+        Run.objects.filter(
+            team=team, state=Run.State.FINISHED, spec__architecture=spec.architecture, started_at__isnull=False
+        )
+        .select_related("dataset")
+        .defer("dataset__report")
+    )
     same = runs.filter(dataset=dataset).first() if dataset is not None else None
     return same or runs.first()
 

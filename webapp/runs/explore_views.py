@@ -120,6 +120,5 @@ def delete_view(request: HttpRequest, pk: int, view: int) -> HttpResponse:
 
 
 def run_of(request: HttpRequest, pk: int) -> Run:
-    return get_object_or_404(
-        request, Run.objects.select_related("dataset", "team", "chosen", "group", "cloned_from__dataset"), pk=pk
-    )
+    runs = Run.objects.select_related("dataset", "team", "chosen", "group", "cloned_from__dataset")
+    return get_object_or_404(request, runs.defer("dataset__report", "cloned_from__dataset__report"), pk=pk)

@@ -174,13 +174,13 @@ def origin_of(request: HttpRequest) -> Run | None:
     key = _number(request.POST.get("origin", ""))
     if key is None:
         return None
-    return Run.objects.select_related("dataset").filter(team=request.team, pk=key).first()  # type: ignore[attr-defined]
+    return Run.objects.select_related("dataset").defer("dataset__report").filter(team=request.team, pk=key).first()  # type: ignore[attr-defined]
 
 
 def _first_dataset(request: HttpRequest) -> tuple[Dataset | None, NotReady | None]:
     """The data set named in the address if it is the team's and ready; else the latest that is, and why. Where none is,
     the latest of all tells what it waits for."""
-    of_team = Dataset.objects.filter(team=request.team)  # type: ignore[attr-defined]
+    of_team = Dataset.objects.filter(team=request.team).defer("report")  # type: ignore[attr-defined]
     wanted = request.GET.get("dataset", "")
     key = _number(wanted)
     found = of_team.filter(pk=key).first() if key is not None else None

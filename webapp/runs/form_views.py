@@ -39,7 +39,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @editor_required
 def clone(request: HttpRequest, pk: int) -> HttpResponse:
     """The form filled with an existing run's spec, to change something."""
-    origin = get_object_or_404(request, Run.objects.select_related("dataset"), pk=pk)
+    origin = get_object_or_404(request, Run.objects.select_related("dataset").defer("dataset__report"), pk=pk)
     if request.method == "POST":
         return _submitted(request, origin)
     try:

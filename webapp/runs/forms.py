@@ -90,7 +90,7 @@ class RunForm(forms.Form):
     def __init__(self, *args: Any, team: Team, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.team = team
-        datasets = Dataset.objects.filter(team=team, state=Dataset.State.READY)
+        datasets = Dataset.objects.filter(team=team, state=Dataset.State.READY).defer("report")
         self.fields["dataset"].queryset = datasets  # type: ignore[attr-defined]
         for name, setting in SETTINGS.items():
             self.fields[name] = setting_field(setting, getattr(DEFAULTS, name))

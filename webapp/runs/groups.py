@@ -91,7 +91,7 @@ class GroupPage:
     @cached_property
     def rows(self) -> list[Row]:
         """Every run, in the order in which the sweep was typed."""
-        runs = list(self.group.runs.select_related("dataset", "chosen").order_by("pk"))
+        runs = list(self.group.runs.select_related("dataset", "chosen").defer("dataset__report").order_by("pk"))
         ancestors = {
             network.run_id: network
             for network in Network.objects.filter(run__group=self.group, name=ANCESTOR).defer("record")

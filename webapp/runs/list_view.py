@@ -78,7 +78,8 @@ class ListView:
 def runs_of(team: Team, view: ListView, *, folded: bool | None = None) -> QuerySet[Run]:
     """The team's runs as the view narrows and orders them, each with `smaller` and `points`: its chosen network against
     its ancestor, None where not known. What is not known comes last, and of equals the newest first."""
-    runs = Run.objects.filter(team=team).select_related("dataset", "chosen", "group").annotate(**_against_ancestor())
+    runs = Run.objects.filter(team=team).select_related("dataset", "chosen", "group").defer("dataset__report")
+    runs = runs.annotate(**_against_ancestor())
     if view.state:
         runs = runs.filter(state=view.state)
     if view.q:

@@ -32,7 +32,7 @@ def suited(spec: RunSpec, dataset: Dataset | None) -> RunSpec:
         if more > 1 and spec.augmentation == TASK_DEFAULTS["detection"]["augmentation"]:
             changes["augmentation"] = "photo"
         return spec.replace(**changes)
-    if (dataset.report or {}).get("channels") == 3:
+    if dataset.summary.get("channels") == 3:
         default = RunSpec()
         if spec.architecture == default.architecture:
             changes["architecture"] = "alexnet-small"

@@ -191,7 +191,8 @@ def _showing_images(link: ShareLink) -> ShareLink:
 
 
 def _network(link: ShareLink, name: str) -> Network:
-    network = Network.objects.select_related("run", "run__dataset", "run__team").filter(run=link.run, name=name).first()
+    rows = Network.objects.select_related("run", "run__dataset", "run__team").defer("run__dataset__report")
+    network = rows.filter(run=link.run, name=name).first()
     if network is None:
         raise Http404("This run has no such network.")
     return network

@@ -52,7 +52,12 @@ class ShareLink(models.Model):
         number, _, _ = token.partition("-")
         if not number.isascii() or not number.isdigit() or len(number) > 18:
             return None
-        link = cls.objects.select_related("run", "run__dataset", "run__team").filter(pk=int(number)).first()
+        link = (
+            cls.objects.select_related("run", "run__dataset", "run__team")
+            .defer("run__dataset__report")
+            .filter(pk=int(number))
+            .first()
+        )
         return link if link is not None and constant_time_compare(link.token, token) else None
 
     def revoke(self) -> None:

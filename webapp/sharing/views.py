@@ -20,7 +20,7 @@ from webapp.teams.owner import absolute
 @team_required
 def links(request: HttpRequest, pk: int) -> HttpResponse:
     """The run's links. Only who may make and revoke them sees them: a link gives more than a viewer has to give."""
-    run = get_object_or_404(request, Run.objects.select_related("dataset"), pk=pk)
+    run = get_object_or_404(request, Run.objects.select_related("dataset").defer("dataset__report"), pk=pk)
     rows = list(run.share_links.select_related("created_by"))
     may_share = request.membership.can_edit  # type: ignore[attr-defined]
     shown = [(link, absolute("sharing:page", link.token, request)) for link in rows if link.revoked_at is None]

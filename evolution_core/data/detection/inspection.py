@@ -45,7 +45,7 @@ def inspect_boxes(files: Files, *, progress: Progress | None = None, limits: Lim
         return found
     found.boxes = statistics_of(boxes)
     found.problems += [(printable(file), printable(sentence)) for file, sentence in boxes.findings.listed()]
-    found.notes += [(printable(file), printable(sentence)) for file, sentence in boxes.findings.notes]
+    found.notes += [(printable(file), printable(sentence)) for file, sentence in boxes.findings.listed_notes()]
     return found
 
 
