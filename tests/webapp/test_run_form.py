@@ -481,6 +481,11 @@ def test_typed_numbers_read_back_as_themselves(number: float) -> None:
     assert plain(2.0) == "2"
 
 
+def test_objectives_are_called_as_everywhere_else(form: Any) -> None:
+    labels = [str(label) for _, label in form().fields["objectives"].widget.choices]
+    assert labels == ["Accuracy", "Parameters", "Multiply-adds", "Bytes", "Latency"]
+
+
 def test_bounds_in_words() -> None:
     inf = float("inf")
     assert bounds(0.05, 10_000) == "0.05 to 10,000"

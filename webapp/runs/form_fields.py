@@ -72,7 +72,8 @@ def _number(minimum: float, maximum: float, kind: str, placeholder: str = "") ->
 
 def _choices(known: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Names and labels; what has no label of its own is called as its resource is, if there is one."""
-    labels = {name: part.label for name, part in {**RESOURCES, **known}.items() if isinstance(part, Part)}
+    parts = ((name, part) for some in (RESOURCES, known) for name, part in some.items())
+    labels = {name: part.label for name, part in parts if isinstance(part, Part)}
     return [(name, labels.get(name, name.capitalize())) for name in known]
 
 
