@@ -123,5 +123,6 @@ def _check_parts(reader: Reader) -> None:
     held = set(np.unique(reader.parts).tolist())
     needed = 1 + (VALIDATION not in held) + (TEST not in held)
     train = reader.labels[reader.parts == TRAIN]
-    if len(reader.classes) > 1 and (train.size == 0 or np.bincount(train[train >= 0]).max(initial=0) < needed):
+    known = train[(train >= 0) & (train < len(reader.classes))]  # a stray label may be any number
+    if len(reader.classes) > 1 and np.bincount(known).max(initial=0) < needed:
         reader.findings.problem("", f"no class has {needed} training images, so none is left to compare networks with")

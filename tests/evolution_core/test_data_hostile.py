@@ -155,6 +155,13 @@ def test_array_images_of_too_many_pixels_are_refused_however_their_axes_lie(tmp_
     )
 
 
+def test_a_huge_label_is_named_and_costs_no_memory(tmp_path):
+    labels = np.arange(40) % 2
+    labels[5] = 10**12
+    source = write_npz(tmp_path / "d.npz", x_train=np.zeros((40, 8, 8), np.uint8), y_train=labels)
+    assert "y_train: holds the label 1000000000000, which is out of range" in problem(source)
+
+
 def test_more_images_in_arrays_than_files_would_be_allowed_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(idx_module.IdxFile, "blocks", None)  # before a label is read
     source = write_folder(tmp_path / "d", idx_files(train=40, test=10))
