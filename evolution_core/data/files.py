@@ -7,6 +7,7 @@ hostile one runs into before it costs memory, disk or time.
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import re
 import stat
@@ -22,6 +23,17 @@ from typing import IO, Protocol
 from evolution_core.spec import DataError
 
 Source = Path | str | Sequence[tuple[str, Path]]
+
+# What reading a damaged file raises, in an archive of whatever packing: to be told as the file's fault.
+READ_ERRORS = (
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+)
 
 _JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
 _DIRECTORY_BYTES = 256  # an entry of a zip's directory is 46 bytes and its name; long names are admitted
@@ -76,7 +88,7 @@ def read(files: Files, name: str, maximum: int) -> bytes:
     try:
         with files.open(name) as stream:
             content = stream.read(maximum + 1)
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except READ_ERRORS as error:
         raise DataError(f"cannot be read ({_short(error)})", name) from None
     if len(content) > maximum:
         raise DataError(f"is larger than {maximum // 2**20} MB", name)
@@ -164,7 +176,7 @@ class Archive:
             if _directory_size(path) > _DIRECTORY_BYTES * limits.entries:
                 raise DataError(f"holds more than {limits.entries:,} files", label)
             self.zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, zlib.error, OSError, OverflowError, ValueError, NotImplementedError) as error:
+        except (*READ_ERRORS, OverflowError, ValueError) as error:
             raise DataError(f"is not a readable zip archive ({_short(error)})", label) from None
         entries = self.zip.infolist()
         if len(entries) > limits.entries:

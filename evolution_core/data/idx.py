@@ -9,8 +9,6 @@ import gzip
 import math
 import re
 import struct
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, cast
@@ -20,13 +18,12 @@ import numpy as np
 from evolution_core.spec import DataError
 
 from .arrays import ArrayReader, ImageArray, check_arrays, shaped
-from .files import Files, Limits, looks_idx
+from .files import READ_ERRORS, Files, Limits, looks_idx
 from .model import TEST, TRAIN, VALIDATION
 from .readers import Findings, check_classes, number_classes
 
 _BLOCK = 4 * 2**20
 _UNSIGNED_BYTE = 8
-_READ_ERRORS = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
 @dataclass
@@ -78,7 +75,7 @@ class IdxFile:
                     if len(content) != count * each:
                         raise DataError(f"is cut short: {self.dimensions[0]:,} entries were announced", self.name)
                     yield np.frombuffer(content, np.uint8).reshape(count, *inner)
-        except _READ_ERRORS:
+        except READ_ERRORS:
             raise DataError("is broken and cannot be unpacked", self.name) from None
 
 
@@ -106,7 +103,7 @@ def open_idx(files: Files, name: str, limits: Limits) -> IdxFile:
             if announced > limits.unpacked:
                 raise DataError(f"announces more than {limits.unpacked / 2**30:g} GB", name)
             held = _count(stream, announced)
-    except _READ_ERRORS:
+    except READ_ERRORS:
         raise DataError("is broken and cannot be unpacked", name) from None
     if held < announced:
         raise DataError(f"is cut short: {announced:,} bytes were announced, {held:,} are there", name)

@@ -6,8 +6,6 @@ Members are streamed out of the zip in blocks: numpy itself would believe a head
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -17,7 +15,7 @@ import numpy as np
 from evolution_core.spec import DataError
 
 from .arrays import ArrayReader, ImageArray, check_arrays, shaped
-from .files import Archive, Files, Limits
+from .files import READ_ERRORS, Archive, Files, Limits
 from .model import PARTS, TRAIN
 from .readers import Findings, check_classes, natural, number_classes
 
@@ -30,7 +28,7 @@ _PART_WORDS = {
 _IMAGE_WORDS = ("x", "images", "image", "data")
 _LABEL_WORDS = ("y", "labels", "label", "targets", "target")
 _NAME_WORDS = ("classes", "class_names", "label_names", "names")
-_READ_ERRORS = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_READ_ERRORS = (*READ_ERRORS, ValueError)
 
 
 @dataclass

@@ -185,6 +185,29 @@ def test_a_damaged_entry_is_named(tmp_path):
     assert "cat/0.png: cannot be read" in problem(path)
 
 
+def damaged(path, at: int):
+    content = bytearray(path.read_bytes())
+    content[at : at + 200] = bytes(200)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_is_named_in_archives_of_every_packing(tmp_path, packing):
+    """Pictures, idx and npz files; what each way of packing raises when its bytes make no sense is its own."""
+    noise = np.random.default_rng(0).integers(0, 256, (8, 30, 30), dtype=np.uint8)
+    pictures = {name: content + noise.tobytes() for name, content in class_files().items()}
+    assert "cat/0.png: cannot be read" in problem(damaged(write_zip(tmp_path / "d.zip", pictures, packing), 80))
+    arrays = {"train-images-idx3-ubyte": idx(noise), "train-labels-idx1-ubyte": idx(np.arange(8) % 2)}
+    source = damaged(write_zip(tmp_path / "e.zip", arrays, packing), 100)
+    assert "train-images-idx3-ubyte: is broken and cannot be unpacked" in problem(source)
+    with zipfile.ZipFile(tmp_path / "f.npz", "w", packing) as archive:
+        for name, values in (("x_train", noise), ("y_train", np.arange(8) % 2)):
+            with archive.open(f"{name}.npy", "w") as stream:
+                np.lib.format.write_array(stream, values)
+    assert "x_train: is " in problem(damaged(tmp_path / "f.npz", 80))
+
+
 def test_class_names_that_are_none_are_refused(tmp_path):
     assert "is not a class name" in problem(write_zip(tmp_path / "d.zip", class_files(("cat", "d\x1bog"))))
     assert "is not a class name" in problem(write_zip(tmp_path / "e.zip", class_files(("cat", "x" * 101))))

@@ -341,7 +341,17 @@ def test_a_broken_json_file_is_refused_by_name(change, words: str, tmp_path: Pat
     assert words in text
 
 
-@pytest.mark.parametrize("line", ["0 0.5 0.5 0.1", "disc 0.5 0.5 0.1 0.1", "-1 0.5 0.5 0.1 0.1", "0.5 0.5 0.5 0.1 0.1"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0 0.5 0.5 0.1",
+        "disc 0.5 0.5 0.1 0.1",
+        "-1 0.5 0.5 0.1 0.1",
+        "0.5 0.5 0.5 0.1 0.1",
+        "inf 0.5 0.5 0.1 0.1",
+        "-inf 0.5 0.5 0.1 0.1",
+    ],
+)
 def test_a_broken_text_file_is_refused_by_name_and_line(line: str, tmp_path: Path) -> None:
     entries = yolo(scenes(10))
     entries["labels/train/p3.txt"] = f"0 0.5 0.5 0.1 0.1\n{line}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from evolution_core.spec import DataError
@@ -72,7 +73,7 @@ def _read_one(files: Files, name: str) -> list[RawBox]:
         if not words:
             continue
         values = [number(word) for word in words]
-        if len(values) < 5 or any(value != value for value in values) or values[0] != int(values[0]) or values[0] < 0:
+        if len(values) < 5 or any(value != value for value in values) or not _is_class_number(values[0]):
             raise DataError(f"line {index} is no class number with four fractions: {line.strip()[:60]!r}", name)
         label = str(int(values[0]))
         if len(values) > 6 and len(values) % 2 == 1:  # an outline: x, y, x, y, …
@@ -82,6 +83,10 @@ def _read_one(files: Files, name: str) -> list[RawBox]:
             x, y, width, height = values[1:5]
             boxes.append(RawBox(label, (x - width / 2, y - height / 2, x + width / 2, y + height / 2)))
     return boxes
+
+
+def _is_class_number(value: float) -> bool:
+    return math.isfinite(value) and value >= 0 and value == int(value)
 
 
 def _names_file(files: Files) -> str | None:
