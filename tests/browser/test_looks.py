@@ -53,6 +53,15 @@ def test_the_name_of_a_network_stays_in_sight_beside_columns_that_were_asked_for
     assert page.locator("#networks thead th >> nth=1").bounding_box()["x"] >= 0  # type: ignore[index]
 
 
+def test_names_of_the_chosen_line_have_its_colour_beside_boxes_to_tick_too(open_page: Any, finished: Run) -> None:
+    page = open_page(f"/runs/{finished.pk}/")
+    colour = "(link) => getComputedStyle(link).color"
+    names = {name: page.locator(f"tr[data-network='{name}'] th a:not(.picks)") for name in ("5-2", "4-2", "4-1")}
+    seen = {name: link.evaluate(colour) for name, link in names.items()}
+    assert seen["5-2"] == seen["4-2"] == "rgb(11, 122, 111)"  # the accent
+    assert seen["4-1"] != seen["4-2"]
+
+
 def test_the_whole_log_is_as_long_as_it_is(open_page: Any, finished: Run) -> None:
     page = open_page(f"/runs/{finished.pk}/log/")
     assert page.locator(".events").evaluate("(list) => list.scrollHeight - list.clientHeight") == 0
