@@ -19,7 +19,7 @@ from tests.webapp.test_run_form import NEW, posted
 from webapp.networks.models import Network
 from webapp.runs.deleting import delete_run
 from webapp.runs.forms import RunForm, typed_spec
-from webapp.runs.group_view import View
+from webapp.runs.group_view import GroupView
 from webapp.runs.groups import GroupPage
 from webapp.runs.models import Run, RunGroup
 from webapp.runs.sweeps import MOST_RUNS, SweepError, read_sweep, start_sweep
@@ -205,7 +205,7 @@ def finish_all_but_last(group: RunGroup) -> None:
 
 
 def page_of(group: RunGroup, **query: str) -> GroupPage:
-    return GroupPage(group, View.read(query, group.axes))
+    return GroupPage(group, GroupView.read(query, group.axes))
 
 
 def test_runs_stand_side_by_side_with_what_differs(client_of: Any, vic: Any, group: RunGroup) -> None:
@@ -240,7 +240,7 @@ def test_the_scatters_axes_are_the_addresses(client_of: Any, vic: Any, group: Ru
     client, address = client_of(vic), reverse("runs:group", args=[group.pk])
     assert '<option value="test" selected>' in client.get(address, {"y": "test"}).content.decode()
     fallen_back = client.get(address, {"x": "<b>", "y": "nothing", "sort": "beauty"}).context["page"]
-    assert (fallen_back.x, fallen_back.y, fallen_back.view) == ("environment", "points", View())
+    assert (fallen_back.x, fallen_back.y, fallen_back.view) == ("environment", "points", GroupView())
 
 
 @pytest.mark.parametrize(

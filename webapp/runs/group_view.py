@@ -52,7 +52,7 @@ _ORDERS = {
 
 
 @dataclass(frozen=True)
-class View:
+class GroupView:
     """`x` and `y` are settings of the sweep or outcomes, "" for the usual. Unknown values fall back."""
 
     x: str = ""
@@ -62,7 +62,7 @@ class View:
     compare: tuple[int, ...] = ()
 
     @classmethod
-    def read(cls, query: Mapping[str, str], varied: Sequence[str]) -> View:
+    def read(cls, query: Mapping[str, str], varied: Sequence[str]) -> GroupView:
         known = {*varied, *OUTCOMES}
         x, y = query.get("x", ""), query.get("y", "")
         return cls(
@@ -74,7 +74,7 @@ class View:
         )
 
     def query(self, **changes: Any) -> str:
-        return written(vars(dataclasses.replace(self, **changes)), vars(View()))
+        return written(vars(dataclasses.replace(self, **changes)), vars(GroupView()))
 
 
 def run_columns(varied: Sequence[str]) -> dict[str, Column]:

@@ -13,7 +13,7 @@ from webapp.dispatch import dispatch
 from webapp.keeping import kept
 from webapp.teams.access import editor_required, get_object_or_404, team_required
 
-from .group_view import View
+from .group_view import GroupView
 from .groups import GroupPage
 from .measures import MOST_COMPARED
 from .models import Run, RunGroup
@@ -34,7 +34,7 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _context(request: HttpRequest, pk: int) -> dict[str, object]:
     group = get_object_or_404(request, RunGroup.objects.select_related("team"), pk=pk)
-    page = GroupPage(group, View.read(request.GET.dict(), group.axes))
+    page = GroupPage(group, GroupView.read(request.GET.dict(), group.axes))
     return {"section": "runs", "group": group, "page": page, "most": MOST_COMPARED}
 
 
@@ -43,7 +43,7 @@ def _context(request: HttpRequest, pk: int) -> dict[str, object]:
 def table(request: HttpRequest, pk: int, table: str, kind: str) -> HttpResponse:
     """A table of the sweep in the address's order, figures unrounded, to keep."""
     group = get_object_or_404(request, RunGroup.objects.select_related("team"), pk=pk)
-    page = GroupPage(group, View.read(request.GET.dict(), group.axes))
+    page = GroupPage(group, GroupView.read(request.GET.dict(), group.axes))
     return kept(page.kept_table(table), kind, f"sweep-{group.pk}-{table}")
 
 

@@ -19,7 +19,7 @@ from webapp.keeping import Addresses, Table
 from webapp.networks.models import Network
 
 from . import listing
-from .group_view import OUTCOMES, SEED, TABLE, Outcome, View, place, run_columns, seed_columns
+from .group_view import OUTCOMES, SEED, TABLE, GroupView, Outcome, place, run_columns, seed_columns
 from .models import Run, RunGroup
 from .ordered import arranged, headings, orders
 from .snapshot import ANCESTOR
@@ -84,7 +84,7 @@ class Summary:
 class GroupPage:
     """What the page of a group shows. Four queries."""
 
-    def __init__(self, group: RunGroup, view: View):
+    def __init__(self, group: RunGroup, view: GroupView):
         self.group, self.view = group, view
         self.varied: list[str] = [str(name) for name in group.axes]
 
