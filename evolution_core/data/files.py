@@ -242,7 +242,8 @@ def _directory_size(path: Path) -> int:
         size = struct.unpack_from("<I", tail, end + 12)[0]
         locator = end - 20
         if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
-            stream.seek(struct.unpack_from("<Q", tail, locator + 8)[0])
+            # Just before the locator, where zipfile looks; the offset that the locator tells could lead elsewhere.
+            stream.seek(max(0, start + locator - 56))
             record = stream.read(56)
             if len(record) == 56 and record[:4] == b"PK\x06\x06":
                 size = struct.unpack_from("<Q", record, 40)[0]

@@ -85,17 +85,18 @@ def test_too_many_entries_are_refused(tmp_path):
     assert "holds more than 11 files" in problem(write_folder(tmp_path / "d", class_files()), entries=11)
 
 
-@pytest.mark.parametrize("large", [False, True])
-def test_a_huge_directory_is_refused_before_it_is_read(tmp_path, monkeypatch, large):
+@pytest.mark.parametrize("said", ["plainly", "in 64 bits", "in 64 bits, with a locator that leads astray"])
+def test_a_huge_directory_is_refused_before_it_is_read(tmp_path, monkeypatch, said):
     path = write_zip(tmp_path / "d.zip", class_files())
     content = path.read_bytes()
     end = content.rindex(b"PK\x05\x06")
     size = struct.pack("<I", 0xFFFFFFF0)
     record = b""
-    if large:  # the 64-bit form: its own end record and a locator
+    if said != "plainly":  # the 64-bit form: its own end record and a locator
         record = b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 12, 12, 2**40, 0)
-        record += b"PK\x06\x07" + struct.pack("<IQI", 0, end, 1)
-        size = struct.pack("<I", 0xFFFFFFFF)
+        astray = said.endswith("astray")
+        record += b"PK\x06\x07" + struct.pack("<IQI", 0, 0 if astray else end, 1)
+        size = content[end + 12 : end + 16] if astray else struct.pack("<I", 0xFFFFFFFF)
     path.write_bytes(content[:end] + record + content[end : end + 12] + size + content[end + 16 :])
     monkeypatch.setattr(zipfile, "ZipFile", None)
     assert "holds more than 1,000,000 files" in problem(path)
