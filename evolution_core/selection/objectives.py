@@ -27,7 +27,11 @@ def is_within_drop(spec: RunSpec, record: NetworkRecord, ancestor: NetworkRecord
 
 
 def cost(record: NetworkRecord, objective: str) -> float | None:
-    """The record's cost in the objective's own unit; None where it was not measured."""
+    """The record's cost in the objective's own unit; None where it was not measured.
+
+    All but latency follow from the seed. Measured time varies: who survives by it may be another the next time, and
+    with the parents all that descends from them.
+    """
     if objective == "latency" and record.latency_ms is not None and record.ancestor_latency_ms:
         # A ratio to the ancestor in the same run: plain times of different moments do not compare.
         return record.latency_ms / record.ancestor_latency_ms

@@ -262,7 +262,7 @@ class RunFields(TrainingFields):
         ("accuracy", "parameters", "macs"),
         "names",
         "Objectives",
-        "What Pareto selection compares.",
+        "What Pareto selection compares. Measured time varies, so a run that compares latency is not bit-reproducible.",
         "selection",
         choices=lambda: dict.fromkeys(catalogue.OBJECTIVES),
     )

@@ -277,3 +277,9 @@ def test_the_spec_imports_no_torch():
     script = "import evolution_core.spec, evolution_core.selection, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_every_setting_by_which_measured_time_decides_says_what_it_costs():
+    """A run is a function of its seed, except where a clock decides: nobody may choose that without being told."""
+    assert "bit-reproducible" in SETTINGS["objectives"].help
+    assert "bit-reproducible" in catalogue.RESOURCES["latency"].summary
