@@ -43,7 +43,7 @@ def test_focus_never_slips_to_another_action(open_page: Any, evolution: Run) -> 
     Run.objects.filter(pk=evolution.pk).update(pause_requested_at=None)
     finish(evolution)
     expect(page.get_by_role("button", name="more generations")).to_be_visible(timeout=15_000)
-    expect(page.locator("#run-cancel")).to_be_focused()
+    expect(page.locator(".btns:has(> #run-cancel)")).to_be_focused()  # it has no box of its own
     page.keyboard.press("Enter")
     page.wait_for_timeout(300)
     evolution.refresh_from_db()
@@ -135,10 +135,10 @@ SELECTED = "getSelection().toString()"
 
 def test_a_network_page_leaves_alone_what_has_not_changed(open_page: Any, evolution: Run) -> None:
     page = open_page(f"/runs/{evolution.pk}/networks/5-3/")
-    page.evaluate(SELECT, "#layers-title")
+    page.evaluate(SELECT, "#log-title")
     Network.objects.filter(run=evolution, name="5-3").update(progress=0.71)
     expect(page.locator("#network-head .state")).to_contain_text("71 %", timeout=15_000)
-    assert page.evaluate(SELECTED) == "Layer by layer"
+    assert page.evaluate(SELECTED) == "Its life"
     page.focus(".steps a[rel=prev]")
     Network.objects.filter(run=evolution, name="5-3").update(progress=0.83)
     expect(page.locator("#network-head .state")).to_contain_text("83 %", timeout=15_000)
@@ -200,3 +200,14 @@ def test_the_page_of_a_data_set_that_waits_keeps_focus(open_page: Any, dataset: 
     Dataset.objects.filter(pk=dataset.pk).update(state="refused", message="open/1.png is broken")
     expect(page.locator("#dataset")).to_contain_text("open/1.png is broken", timeout=15_000)
     expect(link).to_be_focused()
+
+
+def test_every_other_live_page_stops_and_says_so_too(
+    open_page: Any, evolution: Run, group: RunGroup, dataset: Dataset
+) -> None:
+    Dataset.objects.filter(pk=dataset.pk).update(state="uploaded", report={})
+    for path in (f"/runs/{evolution.pk}/networks/5-3/", f"/runs/groups/{group.pk}/", f"/datasets/{dataset.pk}/"):
+        page = open_page(path)
+        Session.objects.all().delete()
+        expect(page.get_by_role("alert")).to_contain_text("You are signed out", timeout=15_000)
+        assert asked_later(page) == []

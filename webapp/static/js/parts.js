@@ -109,11 +109,12 @@ function twin(part, element, old) {
   return then.length === now.length ? now[then.indexOf(element)] : undefined;
 }
 
-// Focus stays on what it was on; where that is gone, on the part: never on something else that Enter would set off.
+// Focus stays on what it was on; where that is gone, on the part, or on what holds a part that has no box of its own:
+// never on something else that Enter would set off.
 function refocus(part, focus, old) {
   const key = focus.dataset.same ?? (focus.matches("summary") ? focus.parentElement.dataset.same : undefined);
   const named = key && part.querySelector(`[data-same="${CSS.escape(key)}"]`);
-  for (const target of [named && (named.querySelector("summary") ?? named), twin(part, focus, old), part]) {
+  for (const target of [named && (named.querySelector("summary") ?? named), twin(part, focus, old), part, part.parentElement]) {
     if (!target) continue;
     if (!target.matches(NATIVE) && !target.hasAttribute("tabindex")) target.tabIndex = -1;
     target.focus({ preventScroll: true });
