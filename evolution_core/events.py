@@ -23,7 +23,7 @@ KINDS = (
     "started",  # {spec, data, threads}
     "generation",  # {generation, networks, hypervolume}
     "tested",  # {<metric>}: of the ancestor and the chosen network, once, at the end
-    "finished",  # {chosen, summary}
+    "finished",  # what lineage.summary tells of the whole run
 )
 
 

@@ -124,6 +124,21 @@ def test_modules_stay_short() -> None:
     assert long == {}
 
 
+def test_the_plan_of_the_house_is_true() -> None:
+    """Every folder and file that CONTRIBUTING's plan names is there."""
+    plan = (ROOT / "CONTRIBUTING.md").read_text().split("```")[1]
+    room, named = ROOT, []
+    for line in plan.strip().splitlines():
+        names = re.split(r"\s{2,}", line.strip())[0].split()
+        if not line.startswith(" "):
+            room = ROOT / names[0]
+            named.append(room)
+        else:
+            named += [room / name for name in names]
+    assert len(named) > 30
+    assert [str(path.relative_to(ROOT)) for path in named if not path.exists()] == []
+
+
 def test_no_file_names_a_machine() -> None:
     """No absolute path of a build machine, and no registry's address in a lock file."""
     patterns = [r"(?:^|[^A-Za-z.])/(?:" + "|".join(("work", "farm", "root")) + r")/", '"resolved": *"' + "http"]

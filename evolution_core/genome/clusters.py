@@ -22,13 +22,13 @@ class ClusterLayer:
     """Clusters that compete with each other: those of one layer, or of layers that a residual join makes one.
 
     name: the first module that makes these channels. clusters: their ids, consecutive, in channel order.
-    producers: every module that makes them. protected: why none of them can be cut, or None.
+    producers: every module that makes them. protected: why none of them can be cut, or "".
     """
 
     name: str
     clusters: Tensor
     producers: tuple[str, ...]
-    protected: str | None = None
+    protected: str = ""
 
     def __len__(self) -> int:
         return int(self.clusters.shape[0])

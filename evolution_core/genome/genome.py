@@ -31,7 +31,7 @@ class Genome:
     ancestor: layer -> clusters that the ancestor has there; genes: layer -> which of them live on, rising.
     dropout: module -> rate. structure and digest belong to own networks: the ancestor's graph as
     `architectures.onnx_import.to_structure` writes it, and the SHA-256 of the file that was brought; `final` is the
-    step that the file had after its logits. extra: whatever a task needs besides (anchors, for example).
+    step that the file had after its logits. extra: empty; a place in the format for what a task may come to need.
     Raises NetworkError on values that cannot be.
     """
 

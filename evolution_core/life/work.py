@@ -28,8 +28,8 @@ class Work:
     """What every phase of a life shares.
 
     What must outlive the process is in the checkpoint's notes (plain values) and tensors, which are written with
-    every save; everything else follows from spec, plan and the parents' files. `weights` of the phases in epochs say
-    how much of the whole each is.
+    every save; everything else follows from spec, plan and the parents' files. `done` of the `whole` life's epochs lie
+    before the phase under way: its progress is told as a share of the whole.
     """
 
     def __init__(
