@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 # What `phase` says from an event on; the event `progress` names its phase itself.
 PHASES = {"born": "drawing", "drawn": "drawing", "gestation": "gestation", "cut": "cut", "growth": "growth"}
-BUG = "An unexpected error; the worker's log has the details. Clone the run to try again, or report it."
+BUG = "An unexpected error; the worker’s log has the details."
 
 
 def live(network_id: int) -> None:

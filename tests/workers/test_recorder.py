@@ -235,14 +235,14 @@ def test_a_kill_between_the_networks_end_and_the_runs_leaves_neither(
     assert network.claimed_by
 
 
-def test_a_bug_stops_the_run_and_says_what_to_do(
+def test_a_bug_stops_the_run_and_says_where_to_look(
     network: Network, live: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     live(lambda: 1 / 0)
     run = Run.objects.get(pk=network.run_id)
     assert network.state == State.ERRORED
     assert run.state == Run.State.ERRORED
-    assert "Clone the run to try again" in run.message
+    assert run.message == "An unexpected error; the worker’s log has the details."
     assert "ZeroDivisionError" in caplog.text
 
 

@@ -278,9 +278,7 @@ def _failed(run: Run, lineage: Lineage, now: datetime, history: History) -> Stat
 
 
 def _errored(run: Run, lineage: Lineage, now: datetime, history: History) -> Status:
-    advice = (
-        "This is not your doing. Clone it to try again; whoever runs this server finds the reason in the worker's log."
-    )
+    advice = "This is not your doing. Clone it to try again; whoever runs this server finds the reason in that log."
     return Status("failed", "Stopped by an error", run.message, advice, bars=bars(run, lineage), ended=True)
 
 
