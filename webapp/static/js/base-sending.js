@@ -3,11 +3,12 @@
 
 import { size } from "./amounts.js";
 import { NotSent, Stopped, announce, sendFiles } from "./pieces.js";
+import { look } from "./signed-out.js";
 
 const GOES_ON = "What has arrived is kept for a day: choose the same file again, and it goes on from there.";
 const refusals = {
   401: `you are signed out; sign in in another tab. ${GOES_ON}`,
-  403: `that was not allowed: your role may have changed, or the page is too old; reload it. ${GOES_ON}`,
+  403: `that was not allowed: your role may have changed, or you have signed in anew meanwhile; try again. ${GOES_ON}`,
   413: "it is larger than this server takes",
   507: "the server's disk has too little room for it",
 };
@@ -49,6 +50,7 @@ async function post(address, fields) {
   const body = new FormData();
   for (const [name, value] of Object.entries(fields)) body.append(name, value);
   const response = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" } });
+  if (response.status === 401 || response.status === 403) look();
   const answer = await response.json().catch(() => ({})); // a refusal before our view, or a proxy's, is a page
   if (!response.ok) throw new Refused(answer.error ?? refusals[response.status] ?? `the server answered ${response.status}; try again. ${GOES_ON}`);
   return answer;

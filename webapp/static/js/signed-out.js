@@ -3,8 +3,9 @@
 
 let note = null;
 
-// Asks for this page again: whether she is signed in, and for the forms' token, which signing in makes anew.
-async function look() {
+// Asks for this page again: whether she is signed in, and for the forms' token, which signing in makes anew. To be called
+// where a script is answered by 401 or 403.
+export async function look() {
   const response = await fetch(location.href, { headers: { Accept: "text/html", "X-Requested-With": "fetch" } }).catch(() => null);
   if (response?.status === 401) return tell(response.headers.get("X-Sign-In"));
   if (!response?.ok) return;

@@ -3,6 +3,7 @@
 
 import { duration, size } from "./amounts.js";
 import { NotSent, Stopped, announce, sendFiles } from "./pieces.js";
+import { look } from "./signed-out.js";
 
 const GOES_ON = "What has arrived is kept for a day: the same files go on from there.";
 const form = document.getElementById("upload");
@@ -17,7 +18,7 @@ const send = document.getElementById("send");
 const stop = document.getElementById("stop");
 const back = document.getElementById("back");
 const name = document.getElementById("id_name");
-const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
+const token = () => form.elements.csrfmiddlewaretoken.value; // another one after signing in again
 const limit = Number(form.dataset.max);
 const underWay = [...document.querySelectorAll("[data-under-way]")].map((item) => ({
   url: item.dataset.underWay,
@@ -104,16 +105,17 @@ function failed(sentence) {
 
 function refused(status, answer) {
   busy(false);
+  if (status === 401 || status === 403) look();
   if (status === 422 && answer.errors) showErrors(answer.errors);
   else if (answer.error && status !== 401) failed(answer.error);
-  else if (status === 401) failed(`You are signed out. Sign in in another tab, then reload this page. ${GOES_ON}`);
-  else if (status === 403) failed(`That was not allowed: your role may have changed, or the page is too old. Reload it. ${GOES_ON}`);
+  else if (status === 401) failed(`You are signed out. Sign in in another tab, then press Upload again. ${GOES_ON}`);
+  else if (status === 403) failed(`That was not allowed: your role may have changed, or you have signed in anew meanwhile. Press Upload to try again. ${GOES_ON}`);
   else failed(`The server answered ${status}. Press Upload to try again. ${GOES_ON}`);
 }
 
 async function post(address, fields) {
   const body = new FormData();
-  body.append("csrfmiddlewaretoken", token);
+  body.append("csrfmiddlewaretoken", token());
   body.append("team", form.elements.team.value);
   body.append("name", name.value);
   for (const [key, value] of fields) body.append(key, value);
@@ -147,7 +149,7 @@ window.addEventListener("beforeunload", (event) => {
 async function upload(files) {
   const heads = await Promise.all(files.map(announce));
   if (!(await post(form.dataset.check, [["announced", JSON.stringify(heads)]]))) return;
-  sending = sendFiles(files, { address: form.dataset.uploads, purpose: "data", token, underWay, progressed, waiting });
+  sending = sendFiles(files, { address: form.dataset.uploads, purpose: "data", token: token(), underWay, progressed, waiting });
   const received = await sending.done;
   words.textContent = "The server is storing the files";
   bar.removeAttribute("value");
