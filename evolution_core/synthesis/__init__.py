@@ -4,7 +4,7 @@ from .masking import apply_mask, cut_masks, draw_masks, living_synapses
 from .mating import Mating, mate
 from .proof import Proof, prove
 from .repair import Repaired, repair
-from .sampling import Draw, draw, draw_offspring, gumbel_keys
+from .sampling import Draw, draw_offspring, gumbel_keys
 from .surgery import cut, dropout_rates, set_dropout_rates, silence
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "apply_mask",
     "cut",
     "cut_masks",
-    "draw",
     "draw_masks",
     "draw_offspring",
     "dropout_rates",

@@ -21,21 +21,6 @@ class Draw:
     budget: Budget
 
 
-def draw(
-    clusters: ClusterMap,
-    probability: Tensor,
-    spec: RunSpec,
-    generation: int,
-    generator: torch.Generator,
-    *,
-    latency: Cost | None = None,
-    reference: Reference | None = None,
-) -> Tensor:
-    """alive [n] of one offspring; see `draw_offspring` for everything about it."""
-    drawn = draw_offspring(clusters, probability, spec, generation, generator, latency=latency, reference=reference)
-    return drawn.alive
-
-
 def draw_offspring(
     clusters: ClusterMap,
     probability: Tensor,

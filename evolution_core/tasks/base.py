@@ -107,23 +107,18 @@ class Task(ABC):
         """The metric that a network which has learnt nothing can reach: the floor of every comparison."""
 
     def augment(self, images: Tensor, targets: Any, kind: str, generator: torch.Generator) -> tuple[Tensor, Any]:
-        """uint8 images [B, C, H, W] and their targets, varied; `kind` is one of catalogue.AUGMENTATIONS."""
+        """uint8 images [B, C, H, W] and their targets, varied; `kind` is one of catalogue.AUGMENTATIONS.
+
+        Targets stay as they are: a shifted nine is a nine. Where they have a place in the image, the task has an
+        `augment` of its own.
+        """
         if kind == "none":
             return images, targets
         if kind == "photo":
-            frames = photographs.draw_frames(len(images), kind, generator)
-            framed = photographs.framed_images(images, frames)
-            return photographs.vary_colours(framed, generator), self.framed(targets, frames)
+            framed = photographs.framed_images(images, photographs.draw_frames(len(images), kind, generator))
+            return photographs.vary_colours(framed, generator), targets
         batch, _, height, width = images.shape
         down = pixels.shifts(batch, height, generator)
         right = pixels.shifts(batch, width, generator)
         mirrored = pixels.coins(batch, generator) if kind == "flip-shift" else None
-        return pixels.move(images, down, right, mirrored), self.moved(targets, (height, width), down, right, mirrored)
-
-    def framed(self, targets: Any, frames: photographs.Frames) -> Any:
-        """The targets of images that show only their `frames`: unchanged, where a target has no place in the image."""
-        return targets
-
-    @abstractmethod
-    def moved(self, targets: Any, size: tuple[int, int], down: Tensor, right: Tensor, mirrored: Tensor | None) -> Any:
-        """The targets of images that were mirrored, then shifted by `down` and `right` pixels ([B])."""
+        return pixels.move(images, down, right, mirrored), targets

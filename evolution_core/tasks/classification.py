@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -61,9 +59,6 @@ class Classification(Task):
         """The share of the most frequent class among the training images: what always naming it would score."""
         targets = data.train.targets.long()
         return int(torch.bincount(targets).max()) / len(targets)
-
-    def moved(self, targets: Any, size: tuple[int, int], down: Tensor, right: Tensor, mirrored: Tensor | None) -> Any:
-        return targets  # a shifted nine is a nine
 
 
 def predictions(

@@ -18,7 +18,6 @@ from evolution_core.seeds import generator
 from evolution_core.spec import DataError, NetworkError
 from evolution_core.tasks import task_for
 from evolution_core.tasks.detection import (
-    Detection,
     Detections,
     average_precision,
     decode,
@@ -31,7 +30,7 @@ from evolution_core.tasks.detection import (
     yolo_loss,
 )
 from evolution_core.tasks.detection.augmentation import framed_boxes, framed_targets
-from evolution_core.tasks.detection.geometry import iou, iou_matrix, shape_iou, to_centres, to_corners
+from evolution_core.tasks.detection.geometry import iou, iou_matrix, shape_iou, to_corners
 from evolution_core.tasks.detection.loss import assign
 from evolution_core.tasks.photographs import draw_frames, framed_images, vary_colours
 
@@ -53,6 +52,12 @@ def plain_iou(a: list[float], b: list[float]) -> float:
     down = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
     both = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - across * down
     return across * down / both if both > 0 else 0.0
+
+
+def to_centres(corners: Tensor) -> Tensor:
+    """[..., 4] left, top, right, bottom -> centre x, y, width, height."""
+    low, high = corners[..., :2], corners[..., 2:4]
+    return torch.cat([(low + high) / 2, high - low], -1)
 
 
 def test_overlap_is_what_its_name_says() -> None:
@@ -391,21 +396,6 @@ def test_boxes_that_hardly_show_are_left_out() -> None:
     half = framed_boxes(truth, 0.1, 0.0, 0.9, 1.0, False)
     assert half[0].tolist() == pytest.approx([0.0, 0.5 / 9, 0.5, 1 / 9, 0.2])
     assert framed_boxes(torch.zeros(0, 5), 0.1, 0.1, 0.5, 0.5, True).shape == (0, 5)
-
-
-def test_the_tasks_shift_agrees_with_the_pixels() -> None:
-    """`moved` is told what `pixels.move` does to the pictures."""
-    from evolution_core.tasks import pixels
-
-    truth = torch.tensor([[0.0, 0.4, 0.5, 0.25, 0.25]])
-    down, right, mirrored = torch.tensor([5, 5]), torch.tensor([-6, -6]), torch.tensor([False, True])
-    images = pixels.move(painted(truth).repeat(2, 1, 1, 1), down, right, mirrored)
-    found = Detection().moved([truth, truth], (64, 64), down, right, mirrored)
-    for image, boxes_now in zip(images, found, strict=True):
-        left, top, right_edge, bottom = (to_corners(boxes_now[0, 1:]) * 64).tolist()
-        rows, columns = (image[0] == 255).nonzero(as_tuple=True)
-        assert (int(columns.min()), int(rows.min())) == pytest.approx((left, top), abs=1)
-        assert (int(columns.max()) + 1, int(rows.max()) + 1) == pytest.approx((right_edge, bottom), abs=1)
 
 
 def test_colours_vary_but_grays_stay_gray() -> None:

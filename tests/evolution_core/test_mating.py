@@ -12,7 +12,8 @@ from evolution_core.architectures import build
 from evolution_core.genome import ClusterMap, Genome, cluster_probability, trace_clusters
 from evolution_core.genome.trials import random_death
 from evolution_core.spec import NetworkError, RunSpec
-from evolution_core.synthesis import Mating, cut, draw, mate, prove, silence
+from evolution_core.synthesis import Mating, cut, mate, prove, silence
+from tests.evolution_core.drawing import draw
 from tests.evolution_core.surgery_cases import CASES
 from tests.evolution_core.test_genome_files import genome_of
 from tests.evolution_core.test_surgery import made

@@ -14,7 +14,8 @@ from evolution_core.environment.budget import Reference
 from evolution_core.genome import ClusterMap, cluster_probability, trace_clusters
 from evolution_core.genome.flows import words
 from evolution_core.spec import NetworkError, RunSpec, SpecError
-from evolution_core.synthesis import cut, draw, draw_offspring, prove
+from evolution_core.synthesis import cut, draw_offspring, prove
+from tests.evolution_core.drawing import draw
 from tests.evolution_core.surgery_cases import CASES
 from tests.evolution_core.test_surgery import made
 

@@ -12,12 +12,6 @@ def to_corners(boxes: Tensor) -> Tensor:
     return torch.cat([centre - half, centre + half], -1)
 
 
-def to_centres(corners: Tensor) -> Tensor:
-    """[..., 4] left, top, right, bottom -> centre x, y, width, height."""
-    low, high = corners[..., :2], corners[..., 2:4]
-    return torch.cat([(low + high) / 2, high - low], -1)
-
-
 def iou(first: Tensor, second: Tensor) -> Tensor:
     """Intersection over union of corner boxes [..., 4], broadcast against each other: [...] in 0..1."""
     low = torch.maximum(first[..., :2], second[..., :2])

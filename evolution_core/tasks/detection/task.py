@@ -16,7 +16,7 @@ from evolution_core.spec import DataError
 
 from .. import layouts, memory, pixels
 from ..base import Data, Split, Task
-from ..photographs import Frames, draw_frames, framed_images, vary_colours
+from ..photographs import draw_frames, framed_images, vary_colours
 from .anchors import find_anchors
 from .augmentation import framed_targets
 from .decoding import Detections, detect, raw
@@ -100,15 +100,6 @@ class Detection(Task):
         frames = draw_frames(len(images), kind, generator)
         images, targets = framed_images(images, frames), framed_targets(targets, frames)
         return (vary_colours(images, generator) if kind == "photo" else images), targets
-
-    def moved(
-        self, targets: list[Tensor], size: tuple[int, int], down: Tensor, right: Tensor, mirrored: Tensor | None
-    ) -> list[Tensor]:
-        """The boxes of images that were mirrored, then shifted by whole pixels, cut off at the edges."""
-        flags = torch.zeros(len(targets), dtype=torch.bool) if mirrored is None else mirrored
-        right = torch.where(flags, -right, right)  # a frame is taken first and mirrored then
-        ones = torch.ones(len(targets))
-        return framed_targets(targets, Frames(-right / size[1], -down / size[0], ones, ones, flags))
 
 
 def detections(
