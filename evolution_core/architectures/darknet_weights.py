@@ -75,15 +75,6 @@ def count_darknet_numbers(path: Path | str) -> int:
     return len(numbers)
 
 
-def save_darknet_weights(model: nn.Module, path: Path | str, *, seen: int = 0) -> None:
-    """Write the model as Darknet (version 0.2) would."""
-    parts = [struct.pack("<iiiQ", 0, 2, 0, seen)]
-    for _, convolution, norm in _layers(model):
-        for tensor in _tensors(convolution, norm):
-            parts.append(tensor.detach().numpy().astype("<f4").tobytes())
-    Path(path).write_bytes(b"".join(parts))
-
-
 def _read(path: Path) -> tuple[np.ndarray, int]:
     """(float32 numbers, images seen). The header is 16 bytes, or 20 since version 0.2."""
     try:

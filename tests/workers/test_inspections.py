@@ -200,10 +200,9 @@ def test_an_own_network_is_traced(team: Any, dispatched: Messages, tmp_path: Pat
 
 def darknet(tmp_path: Path) -> bytes:
     from evolution_core.architectures import build
-    from evolution_core.architectures.darknet_weights import save_darknet_weights
+    from tests.evolution_core.darknet import written
 
-    save_darknet_weights(build("tiny-yolov2", 2, (3, 64, 64), width=0.05), tmp_path / "net.weights")
-    return (tmp_path / "net.weights").read_bytes()
+    return written(tmp_path / "net.weights", build("tiny-yolov2", 2, (3, 64, 64), width=0.05)).read_bytes()
 
 
 def bring_darknet(team: Any, content: bytes) -> BaseFile:
