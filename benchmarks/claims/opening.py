@@ -41,7 +41,7 @@ def summary(found: Mapping[str, Measured], rows: Sequence[Verdict]) -> Iterator[
     studies = [found[name] for name in STUDIES if found[name].test("evolved")]
     counted = (
         f"Of {len(rows)} claims: stretch reached by {count[STRETCH]}, target by {count[TARGET]}, missed by "
-        f"{count[MISSED]}, not measured yet {count[UNKNOWN]}."
+        f"{count[MISSED]}{f', not measured yet {count[UNKNOWN]}' if count[UNKNOWN] else ''}."
     )
     against = "; ".join(_against_all(studies))
     if against:

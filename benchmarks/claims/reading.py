@@ -32,6 +32,11 @@ class Measured:
             if self.by_arm[arm.name] and (group is None or arm.group == group):
                 yield arm
 
+    @property
+    def rival(self) -> str:
+        """Our arm that learns as the peers do, from labels alone: the headline's, unless that has a teacher."""
+        return "unled" if self.claim.base.get("distillation") else "evolved"
+
     def runs(self, arm: str) -> dict[int, dict[str, Any]]:
         return self.by_arm.get(arm, {})
 

@@ -59,9 +59,10 @@ def _section(here: Measured, drawn: Sequence[tuple[str, str]], pictures: str) ->
         yield from (settings, "")
     for group in dict.fromkeys(arm.group for arm in here.arms()):
         arms = list(here.arms(group))
-        if group != HEADLINE and here.runs("evolved"):
-            arms.insert(0, claim.arm("evolved"))  # what the others are held against
-        yield from (f"### {_HEADINGS.get(group, group.capitalize())}", "", *tables.arms(here, arms), "")
+        ours = here.rival if group == PEER else "evolved"
+        if group != HEADLINE and here.runs(ours):
+            arms.insert(0, claim.arm(ours))  # what the others are held against
+        yield from (f"### {_HEADINGS.get(group, group.capitalize())}", "", *tables.arms(here, arms, ours), "")
     if any(here.generations(arm.name) > 1 for arm in here.arms()):
         yield from ("### Generation by generation", "", *tables.generations(here), "")
     for file, said in drawn:

@@ -34,15 +34,15 @@ def settings(here: Measured) -> str | None:
     )
 
 
-def arms(here: Measured, which: Sequence[Arm]) -> Iterator[str]:
-    """One row an arm: sizes, accuracies, and what it differs by from the dense network and from `evolved`."""
+def arms(here: Measured, which: Sequence[Arm], ours: str = "evolved") -> Iterator[str]:
+    """One row an arm: sizes, accuracies, and what it differs by from the dense network and from the arm `ours`."""
     columns: dict[str, Callable[[Arm], str]]
     if any(here.test(arm.name) for arm in which):
         columns = {
             "validation, %": lambda arm: _spread(here, arm, "validation", 100.0),
             "test, %": lambda arm: _spread(here, arm, "test", 100.0),
             "against dense": lambda arm: _against(here, arm, "dense"),
-            "against `evolved`": lambda arm: _against(here, arm, "evolved"),
+            f"against `{ours}`": lambda arm: _against(here, arm, ours),
             "seconds": lambda arm: _seconds(here, arm),
         }
     else:

@@ -158,14 +158,16 @@ def best_peer(here: Measured) -> str | None:
 
 def _peer(here: Measured) -> Verdict:
     claim = f"Final accuracy against Torch-Pruning, {here.claim.title}"
-    command = here.commands("evolved") + f" --groups {PEER}"
+    command = here.commands(here.rival) + f" --groups {PEER}"
     arm = best_peer(here)
-    against = here.against("evolved", arm) if arm else None
+    against = here.against(here.rival, arm) if arm else None
     if arm is None or against is None:
         return _unmeasured(claim, "not worse", "+0.5 points", command)
     status = MISSED if against.sign < 0 else STRETCH if against.sign > 0 and against.mean >= 0.5 else TARGET
     said = here.claim.arm(arm).title.removeprefix("Torch-Pruning, ")
-    return Verdict(claim, "not worse", "+0.5 points", status, f"{against.text()} against its best ({said})", command)
+    alike = "" if here.rival == "evolved" else ", neither with a teacher"
+    figure = f"{against.text()} against its best ({said}){alike}"
+    return Verdict(claim, "not worse", "+0.5 points", status, figure, command)
 
 
 def _faster(here: Measured, arm: str, claim: str, times: tuple[float, float]) -> Verdict:
