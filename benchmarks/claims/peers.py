@@ -111,7 +111,7 @@ def output_layers(model: nn.Module, shape: tuple[int, int, int]) -> Iterator[nn.
     """The layers that give the network's outputs, which no pruner may touch; read from our own trace."""
     names = dict(model.named_modules())
     for layer in trace_clusters(model, torch.zeros(2, *shape)).layers:
-        if layer.protected is not None and layer.name in names:
+        if layer.protected and layer.name in names:
             yield names[layer.name]
 
 

@@ -41,7 +41,8 @@ def test_what_was_typed_stays_and_is_started_after_signing_in_elsewhere(
     page.fill("#id_generations", "3")
     note = page.locator(NOTE)
     expect(note).to_contain_text("You are signed out", timeout=10_000)
-    page.fill("#id_offspring", "2")
+    with page.expect_response("**/runs/estimate/"):  # none of what follows is asked for while she signs in
+        page.fill("#id_offspring", "2")
     expect(page.locator("#id_name")).to_have_value("Typed before")
     sign_in_elsewhere(page, ada)
     page.get_by_role("button", name="Start the run").click()

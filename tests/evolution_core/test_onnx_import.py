@@ -150,7 +150,7 @@ def test_the_response_norm_that_we_spell_out_is_one_layer_again(beta: float) -> 
     (found,) = [part for part in module.modules() if isinstance(part, LocalResponseNorm)]
     assert (found.size, found.alpha, found.beta, found.k) == (5, pytest.approx(0.02), beta, 2.0)
     clusters = trace_clusters(module, torch.zeros(2, 3, 8, 8))
-    assert sum(len(layer) for layer in clusters.layers if layer.protected is None) == 8
+    assert sum(len(layer) for layer in clusters.layers if not layer.protected) == 8
     image = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         assert torch.allclose(module.eval()(image), model(image), atol=1e-5)

@@ -32,7 +32,7 @@ def test_layers_come_in_forward_order_by_readable_names() -> None:
         "fc8": 10,
     }
     assert clusters.layer("fc8").protected == "it is an output of the network"
-    assert [layer.protected for layer in clusters.layers[:-1]] == [None] * 7
+    assert [layer.protected for layer in clusters.layers[:-1]] == [""] * 7
     assert clusters.cost("parameters") == 5_726_602
 
 

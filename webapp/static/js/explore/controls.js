@@ -29,7 +29,7 @@ export function connect(explorer) {
     const button = event.target.closest("button");
     if (button && press(explorer, button)) return;
     const row = event.target.closest("tr[data-network]");
-    if (row && !event.target.closest("a, .tick") && !getSelection().toString()) explorer.select(explorer.data.byName.get(row.dataset.network).index);
+    if (row && !event.target.closest("a, .tick") && !getSelection().toString()) explorer.selectNamed(row.dataset.network);
   });
 
   root.addEventListener("pointerover", (event) => {
@@ -131,14 +131,14 @@ async function land(explorer, form) {
   place.textContent = answer.sentence;
   if (!answer.network) return;
   explorer.change({ network: answer.network, against: "" });
-  const { index } = explorer.data.byName.get(answer.network) ?? {};
+  const { index } = explorer.data?.byName.get(answer.network) ?? {};
   if (index != null) for (const plot of [explorer.lineage, explorer.tradeoff]) plot.show(index);
   await explorer.loadParts();
 }
 
 // Enter in the search selects what is named, or the only one that is left.
 function find(explorer, text) {
-  const exact = explorer.data.byName.get(text.toLowerCase());
+  const exact = explorer.data?.byName.get(text.toLowerCase());
   explorer.change({ q: exact ? "" : text, page: "" });
   const left = explorer.selected ? explorer.data.networks.filter((_, i) => explorer.selected[i]) : [];
   const found = exact ?? (left.length === 1 ? left[0] : null);

@@ -124,9 +124,13 @@ export class Explorer {
   }
 
   select(index, against = null) {
-    const { name } = this.data.networks[index];
-    const again = this.view.network === name && against == null && !this.view.against;
-    this.change({ network: again ? "" : name, against: again || against == null ? "" : this.data.networks[against].name });
+    this.selectNamed(this.data.networks[index].name, against == null ? "" : this.data.networks[against].name);
+  }
+
+  // By name: rows of the table can be clicked before the charts' data have come.
+  selectNamed(name, against = "") {
+    const again = this.view.network === name && !against && !this.view.against;
+    this.change({ network: again ? "" : name, against: again ? "" : against });
     this.loadParts();
   }
 
