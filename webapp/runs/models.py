@@ -9,6 +9,7 @@ from django.db import models, transaction
 
 from evolution_core.spec import RunSpec
 from webapp.datasets.models import Dataset
+from webapp.fields import OrderedJSONField
 from webapp.teams.models import Team
 
 
@@ -242,7 +243,7 @@ class DryRun(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     message = models.TextField(blank=True)
     problems = models.JSONField(default=dict, blank=True)  # setting -> sentence
-    result = models.JSONField(default=dict, blank=True)  # evolution_core.dry_run.DryRun.to_json()
+    result = OrderedJSONField(default=dict, blank=True)  # evolution_core.dry_run.DryRun.to_json(): layers in order
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
     claimed_by = models.CharField(max_length=64, blank=True)
