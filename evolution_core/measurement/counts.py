@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..tensors import storages
 from .graph import on_shapes
 
 
@@ -127,27 +128,9 @@ class _Counter(fx.Interpreter):
             self.outputs[n] = tuple(result.shape[1:])
         if n.op != "output":
             alive = [value for node, value in self.env.items() if node.op != "get_attr"]
-            self.peak = max(self.peak, _stored([*alive, *([] if n.op == "get_attr" else [result])]))
+            held = storages([*alive, *([] if n.op == "get_attr" else [result])])
+            self.peak = max(self.peak, sum(held.values()))
         return result
-
-
-def _stored(values: list[Any]) -> int:
-    """Bytes behind the tensors among `values`; views of one storage count once."""
-    storages: dict[int, int] = {}
-    for tensor in _tensors(values):
-        storage = tensor.untyped_storage()
-        storages[storage._cdata] = storage.nbytes()
-    return sum(storages.values())
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _tensors(part)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
 
 
 def _rows(graph: fx.GraphModule, counter: _Counter) -> Iterator[dict[str, Any]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from ..tensors import storages
 
 BUDGET = 2**30  # bytes of activations at once: 500 images of 32 pixels fit into it in each of the base networks
 
@@ -38,23 +39,8 @@ class _Traffic(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        read = _storages((args, kwargs))
-        touched = read | _storages(result)
+        read = storages((args, kwargs))
+        touched = read | storages(result)
         self.most = max(self.most, sum(size for key, size in touched.items() if key not in self.own))
         self.written += sum(size for key, size in touched.items() if key not in read)
         return result
-
-
-def _storages(value: Any) -> dict[int, int]:
-    """Bytes behind all tensors in `value`, by storage: views of one count once."""
-    return {tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in _tensors(value)}
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _tensors(part)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))

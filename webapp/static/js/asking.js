@@ -1,6 +1,8 @@
 // What pages ask the server for by themselves. As soon as it says that this page is no longer for its reader, all asking
 // stops and one note says why: a page that seems to follow and does not would mislead.
 
+import { stoppedNote } from "./notes.js";
+
 const GONE = new Set([401, 403, 404, 410]); // signed out, no longer allowed, deleted, or a link revoked
 
 let closed = false;
@@ -25,13 +27,11 @@ function reason(status) {
 function close(why, signIn) {
   closed = true;
   const now = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
-  const note = Object.assign(document.createElement("p"), { className: "note warning stopped", textContent: `${why}. What you see is how it stood at ${now}. ` });
-  note.setAttribute("role", "alert");
+  const note = stoppedNote(`${why}. What you see is how it stood at ${now}. `);
   if (signIn) {
     const link = Object.assign(document.createElement("a"), { href: signIn, textContent: "Sign in again" });
     link.addEventListener("click", () => (link.search = `?next=${encodeURIComponent(location.pathname + location.search)}`)); // as the view is then
     note.append(link);
   }
-  document.getElementById("main").prepend(note);
   document.dispatchEvent(new Event("eustress:closed"));
 }

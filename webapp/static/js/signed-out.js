@@ -1,6 +1,8 @@
 // Signed out in another tab, or for being away too long, while somebody types here: she stays on the page with all that
 // she has typed, is told so, and goes on once she has signed in elsewhere.
 
+import { stoppedNote } from "./notes.js";
+
 let note = null;
 
 // Asks for this page again: whether she is signed in, and for the forms' token, which signing in makes anew. To be called
@@ -20,10 +22,8 @@ export async function look() {
 
 function tell(address) {
   if (note) return;
-  note = Object.assign(document.createElement("p"), { className: "note warning stopped", textContent: "You are signed out: " });
-  note.setAttribute("role", "alert");
+  note = stoppedNote("You are signed out: ");
   note.append(Object.assign(document.createElement("a"), { href: address, target: "_blank", textContent: "sign in in another tab" }), ", then go on here. What you typed stays.");
-  document.getElementById("main").prepend(note);
 }
 
 document.addEventListener("htmx:responseError", (event) => {
