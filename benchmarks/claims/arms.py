@@ -9,6 +9,7 @@ from evolution_core.spec import HEADLINES
 from .declared import Arm, Claim
 
 HEADLINE, QUESTION, CONTROLS, PEER, REMEDIES = "headline", "question", "controls", "peer", "remedies"
+WIDTHS = "widths"
 IMPORTANCES = ("magnitude", "group-norm", "taylor")
 SHARES = {"uniform": "every layer alike", "global": "the weakest of all layers", "ours": "our widths"}
 

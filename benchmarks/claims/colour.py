@@ -15,9 +15,9 @@ ALEXNET = study(
     more=(
         Arm(
             "long",
-            "an ancestor of 14 epochs, 2 and 20 for its offspring: 38 epochs, more in all",
+            "an ancestor of 24 epochs, 2 and 20 for its offspring: 48 epochs, more in all",
             REMEDIES,
-            fields={"ancestor_epochs": 14.0, "epochs": 2.0, "last_epochs": 20.0, "progressive_share": 0.7},
+            fields={"ancestor_epochs": 24.0, "epochs": 2.0, "last_epochs": 20.0, "progressive_share": 0.7},
         ),
     ),
 )

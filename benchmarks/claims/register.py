@@ -7,11 +7,12 @@ from evolution_core.spec import SpecError
 from .ablation import ABLATION
 from .colour import ALEXNET, RESNET
 from .declared import Claim
-from .detectors import ALEXNET_SPEED, YOLO, YOLO_SPEED
+from .detectors import ALEXNET_SPEED, YOLO, YOLO_QUARTER, YOLO_SPEED
 from .lenets import FASHION, MNIST, SMALL
 
 CLAIMS: dict[str, Claim] = {
-    claim.name: claim for claim in (MNIST, FASHION, SMALL, ABLATION, ALEXNET, RESNET, ALEXNET_SPEED, YOLO_SPEED, YOLO)
+    claim.name: claim
+    for claim in (MNIST, FASHION, SMALL, ABLATION, ALEXNET, RESNET, ALEXNET_SPEED, YOLO_SPEED, YOLO, YOLO_QUARTER)
 }
 
 
