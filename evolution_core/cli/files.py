@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..spec import NetworkError, SpecError
+from .terminal import aligned
 
 if TYPE_CHECKING:
     from ..genome import LoadedNetwork
@@ -68,19 +69,19 @@ def _told(about: dict[str, Any]) -> str:
         lines.append(f"masked synapses   {about['masked_synapses']:,} (zero, but still there)")
     if "speed_up" in about:
         lines.append(f"against           {about['against_latency_ms']:.4f} ms: {about['speed_up']:.2f}x faster")
-    rows = [("layer", "kind", "clusters", "parameters", "multiply-adds")]
+    rows = [("layer", "kind", "clusters", "parameters", "multiply-adds", "ms")]
     rows += [
-        (row["layer"], row["kind"], str(row["clusters"] or ""), f"{row['parameters']:,}", f"{row['macs']:,}")
+        (
+            row["layer"],
+            row["kind"],
+            str(row["clusters"] or ""),
+            f"{row['parameters']:,}",
+            f"{row['macs']:,}",
+            f"{row['milliseconds']:.4f}" if "milliseconds" in row else "",
+        )
         for row in about["layers"]
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    for row in rows:
-        cells = [
-            cell.ljust(width) if at < 2 else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return "\n".join([*lines, aligned(rows, left={0, 1})])
 
 
 def _export_onnx(network: LoadedNetwork, path: Path) -> None:

@@ -16,14 +16,17 @@ from evolution_core.spec import NetworkError
 clock = time.thread_time if time.get_clock_info("thread_time").resolution <= 1e-5 else time.perf_counter
 
 
-def session(network: bytes | Path | str) -> Any:
-    """An ONNX Runtime session on one CPU thread. Raises NetworkError when the file cannot be run."""
+def session(network: bytes | Path | str, *, profile: Path | None = None) -> Any:
+    """An ONNX Runtime session on one CPU thread; with `profile` it records every step in a file whose name begins so.
+    Raises NetworkError when the file cannot be run."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
     content = network if isinstance(network, bytes) else str(network)
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -67,10 +70,15 @@ def latency_ms(
 def _runner(network: bytes | Path | str, image: np.ndarray | None) -> Any:
     """A function that runs the network once on `image`, or on zeros."""
     prepared = session(network)
+    feed = image_for(prepared, image)
+    return lambda: prepared.run(None, feed)
+
+
+def image_for(prepared: Any, image: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """What a session is run on: `image`, or one of zeros."""
     source = prepared.get_inputs()[0]
     sizes = [1] + [side if isinstance(side, int) and side > 0 else 1 for side in source.shape[1:]]
-    feed = {source.name: np.zeros(sizes, np.float32) if image is None else image}
-    return lambda: prepared.run(None, feed)
+    return {source.name: np.zeros(sizes, np.float32) if image is None else image}
 
 
 def _warm(run: Any, seconds: float) -> float:

@@ -10,11 +10,13 @@ from torch import nn
 
 from .counts import count_bytes, count_parameters, walk
 from .latency import latency_ms
+from .layer_times import layer_shares
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One network's costs for one image. Latencies in milliseconds, memory in bytes; `layers` as `layer_table`."""
+    """One network's costs for one image. Latencies in milliseconds, memory in bytes; `layers` as `layer_table`, and
+    `milliseconds`, which sum to the latency, where they are known (see `layer_shares`)."""
 
     parameters: int
     macs: int
@@ -35,18 +37,18 @@ def measure(
     shape: tuple[int, int, int],
     ancestor_onnx: bytes | Path | str | None = None,
     *,
-    onnx: bytes | Path | str | None = None,
     seconds: float = 3.0,
 ) -> Measurement:
     """Measure `model` on inputs of `shape` (C, H, W), its latency in turns with its ancestor's.
 
     `ancestor_onnx` is the ancestor's ONNX file or bytes; None means that this network is the ancestor.
-    `onnx` spares the export where it has been made. Raises NetworkError when the network cannot be exported.
+    Raises NetworkError when the network cannot be exported.
     """
     from evolution_core.export import export_onnx
 
     found = walk(model, shape)
-    networks = {"network": onnx if onnx is not None else export_onnx(model, shape)}
+    own = export_onnx(model, shape)
+    networks: dict[str, bytes | Path | str] = {"network": own}
     if ancestor_onnx is not None:
         networks["ancestor"] = ancestor_onnx
     times = latency_ms(networks, seconds=seconds)
@@ -57,5 +59,13 @@ def measure(
         peak_activation_bytes=found.peak_bytes,
         latency_ms=times["network"],
         ancestor_latency_ms=times.get("ancestor", times["network"]),
-        layers=found.rows,
+        layers=_timed(found.rows, own, times["network"], seconds / 3),
     )
+
+
+def _timed(rows: list[dict[str, Any]], network: bytes, latency: float, seconds: float) -> list[dict[str, Any]]:
+    shares = layer_shares(network, [row["layer"] for row in rows if row["macs"]], seconds=seconds)
+    return [
+        row | {"milliseconds": round(latency * shares[row["layer"]], 5)} if row["layer"] in shares else row
+        for row in rows
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -283,12 +284,18 @@ def test_measure_agrees_with_the_lineage(evolved, capsys):
     against = ["--against", str(evolved / "ancestor.safetensors")]
     assert main(["measure", str(evolved / "1-1.safetensors"), "--json", *against]) == 0
     found = json.loads(capsys.readouterr().out)
-    for key in ("parameters", "macs", "bytes", "clusters", "layers", "peak_activation_bytes"):
+    for key in ("parameters", "macs", "bytes", "clusters", "peak_activation_bytes"):
         assert found[key] == written["1-1"][key], key
+    ours, theirs = ([{k: v for k, v in row.items() if k != "milliseconds"} for row in told["layers"]]
+                    for told in (found, written["1-1"]))  # fmt: skip
+    assert ours == theirs
+    assert sum(row.get("milliseconds", 0.0) for row in found["layers"]) == pytest.approx(found["latency_ms"], rel=0.01)
     assert found["latency_ms"] > 0
     assert found["speed_up"] == pytest.approx(found["against_latency_ms"] / found["latency_ms"])
     assert main(["measure", str(evolved / "1-1.safetensors")]) == 0
-    assert f"{written['1-1']['parameters']:,}" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{written['1-1']['parameters']:,}" in printed
+    assert re.search(r"^layer +kind +clusters +parameters +multiply-adds +ms$", printed, re.MULTILINE)
 
 
 def test_export_writes_onnx_and_the_genome(evolved, tmp_path, capsys):

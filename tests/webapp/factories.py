@@ -205,6 +205,8 @@ def _measured(
     parameters = sum(layer["parameters"] for layer in record["layers"])
     macs = sum(layer["macs"] for layer in record["layers"])
     latency = 0.09 + 0.92 * (macs / 216_836_096) ** 0.8
+    for layer in record["layers"]:
+        layer["milliseconds"] = latency * layer["macs"] / macs
     ended = clock + timedelta(seconds=110)
     record |= {
         "status": "measured",

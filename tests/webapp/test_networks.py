@@ -17,6 +17,7 @@ from tests.webapp.factories import make_evolution, make_network, safetensors_byt
 from webapp.networks import header
 from webapp.networks.downloads import CHUNK
 from webapp.networks.models import Network
+from webapp.networks.page import slowest
 from webapp.networks.snippets import onnx_snippet, torch_snippet
 from webapp.runs.models import Run
 from webapp.runs.templatetags import figures
@@ -82,6 +83,33 @@ def test_layers_stand_beside_the_ancestors(client_of: Any, ada: Any, finished: R
     assert (first["clusters"], first["clusters_before"], first["parameters_before"]) == (16, 96, 7296)
     assert first["parameters"] < first["parameters_before"]
     assert rows[-1]["clusters"] == rows[-1]["clusters_before"] == 10
+
+
+def test_where_the_time_goes_is_told_layer_by_layer(client_of: Any, ada: Any, chosen: Network) -> None:
+    address = page_of(chosen.run, chosen.name)
+    found = client_of(ada).get(address)
+    rows = found.context["layers"]
+    slowest = max(rows, key=lambda row: row["milliseconds"])
+    share = 100 * slowest["milliseconds"] / sum(row["milliseconds"] for row in rows)
+    assert slowest["time"] == pytest.approx(share / 100)
+    note = next(row["note"] for row in found.context["figures"] if row["label"] == "Latency")
+    assert note.endswith(f"{slowest['layer']} alone takes {share:.0f}\u202f% of it")
+    assert '<th scope="col" class="num">Time</th>' in found.content.decode()
+    lines = client_of(ada).get(f"{address}tables/layers.csv").content.decode("utf-8-sig").splitlines()
+    assert lines[0].endswith('"milliseconds","milliseconds_before"')
+
+
+def test_no_layer_is_called_slow_where_all_are_alike_or_nothing_is_known() -> None:
+    alike = [{"layer": f"conv{number}", "time": 0.2} for number in range(5)]
+    alone = [{"layer": "full", "time": 1.0}]
+    assert slowest(alike) == slowest(alone) == slowest([]) == slowest([{"layer": "conv1", "time": None}]) == ""
+
+
+def test_a_record_without_times_has_no_column_of_them(client_of: Any, ada: Any, chosen: Network) -> None:
+    for row in chosen.record["layers"]:
+        del row["milliseconds"]
+    chosen.save()
+    assert ">Time</th>" not in client_of(ada).get(page_of(chosen.run, chosen.name)).content.decode()
 
 
 def test_the_ancestor_is_compared_with_nothing(client_of: Any, ada: Any, finished: Run) -> None:

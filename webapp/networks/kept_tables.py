@@ -63,8 +63,8 @@ def figures(of: Subject) -> Table:
 
 
 def layers(of: Subject) -> Table:
-    """Clusters, parameters and multiply-adds of each layer, beside the ancestor's."""
-    measures = [name for one in ("clusters", "parameters", "macs") for name in (one, f"{one}_before")]
+    """Clusters, parameters, multiply-adds and milliseconds of each layer, beside the ancestor's."""
+    measures = [name for one in ("clusters", "parameters", "macs", "milliseconds") for name in (one, f"{one}_before")]
     return Table.of(("layer", "kind", *measures), page.layer_rows(of.network, of.before))
 
 

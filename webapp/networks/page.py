@@ -34,6 +34,7 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
     before = (elder.record or {}) if elder is not None else {}
     children = [n for n in lineage.networks if network.name in n.parents]
     chosen = lineage.chosen
+    layers = layer_rows(network, before)
     return {
         "run": run,
         "network": network,
@@ -46,7 +47,8 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "steps": _steps(own, lineage, urls),
         "is_chosen": chosen is not None and chosen.name == network.name,
         "phase": PHASES.get(network.phase, network.phase),
-        "figures": figures(own, lineage, exported.figures_of(network)) + detection_figures(record, before),
+        "figures": figures(own, lineage, exported.figures_of(network), slowest(layers))
+        + detection_figures(record, before),
         "class_rows": class_rows(record, before),
         "predictions": predictions_context(network, urls, query or {}) if urls.shows_images else None,
         "classes": classes_context(network, elder, urls, query or {}),
@@ -59,7 +61,8 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "lrn_effect": record.get("lrn_effect"),
         "seconds": _seconds(record),
         "survival": survival_context(lineage, own, urls),
-        "layers": layer_rows(network, before),
+        "layers": layers,
+        "timed": any(row.get("time") is not None for row in layers),
         "downloads": offered(network, urls),
         "export_url": urls.get("export", network.name),
         "measure_url": urls.get("measure", network.name),
@@ -118,9 +121,11 @@ _CLASS = "map50/"
 _SURELY = "of detections surer than 25 % that overlap an object by half"
 
 
-def figures(own: Snapshot, lineage: Lineage, in_onnx: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def figures(
+    own: Snapshot, lineage: Lineage, in_onnx: Mapping[str, dict[str, Any]], slow: str = ""
+) -> list[dict[str, Any]]:
     """Each measure beside the ancestor's: {"label", "kind", "own", "ancestor", "ratio" | "points", "note"}; accuracies
-    with what they are `in_onnx` (networks.exported)."""
+    with what they are `in_onnx` (networks.exported), the latency with what is `slow` (:func:`slowest`)."""
     ancestor = lineage.ancestor
     rows: list[dict[str, Any]] = []
     for label, field, kind, _less in _ROWS:
@@ -146,7 +151,8 @@ def figures(own: Snapshot, lineage: Lineage, in_onnx: Mapping[str, dict[str, Any
                 "ancestor": own.ancestor_latency_ms,
                 "ratio": own.speed_up,
                 "note": "one image, one thread’s work in ONNX Runtime on the worker"
-                + ("" if own.is_ancestor else "; both measured alternately"),
+                + ("" if own.is_ancestor else "; both measured alternately")
+                + (f". {slow}" if slow else ""),
             }
         )
     for label, field in (("on validation", "validation_accuracy"), ("on unseen images", "test_accuracy")):
@@ -223,7 +229,8 @@ def class_rows(record: dict[str, Any], ancestor: dict[str, Any], most: int | Non
 
 
 def layer_rows(network: Network, ancestor: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a layer: clusters, parameters and multiply-adds, with the ancestor's beside them."""
+    """One row a layer: clusters, parameters, multiply-adds and milliseconds, with the ancestor's beside them, and what
+    share of the `time` is its."""
     before = {row.get("layer"): row for row in ancestor.get("layers") or [] if isinstance(row, dict)}
     ancestors_clusters = ancestor.get("clusters") or {}
     rows = []
@@ -242,14 +249,27 @@ def layer_rows(network: Network, ancestor: dict[str, Any]) -> list[dict[str, Any
                 "parameters_before": old.get("parameters"),
                 "macs": row.get("macs"),
                 "macs_before": old.get("macs"),
+                "milliseconds": row.get("milliseconds"),
+                "milliseconds_before": old.get("milliseconds"),
             }
         )
+    spent = sum(row["milliseconds"] or 0.0 for row in rows)
+    for row in rows:
+        row["time"] = row["milliseconds"] / spent if spent and row["milliseconds"] is not None else None
     if not rows:  # an older record: clusters are all that is known
         rows = [
             {"layer": name, "clusters": number, "clusters_before": ancestors_clusters.get(name)}
             for name, number in (network.clusters or {}).items()
         ]
     return rows
+
+
+def slowest(layers: list[dict[str, Any]], least: float = 0.25) -> str:
+    """A sentence on the layer that takes most of the time, where that is a share of `least` or more: to narrow any
+    other helps little. "" otherwise, and where times are not known."""
+    most = max(layers, key=lambda row: row.get("time") or 0.0, default={})
+    share = most.get("time") or 0.0
+    return f"{most['layer']} alone takes {100 * share:.0f}\u202f% of it" if least <= share < 1.0 else ""
 
 
 def _seconds(record: dict[str, Any]) -> list[tuple[str, float]]:
