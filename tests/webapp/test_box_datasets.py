@@ -43,6 +43,7 @@ def test_one_that_asks_says_what_is_wrong_by_file_and_offers_no_run(client_of, e
     looking = client_of(vic).get(f"/datasets/{asking.pk}/").content.decode()
     assert "/accept/" not in looking
     assert "an editor of the team can do" in looking
+    assert "Needs a yes" in looking  # not hers to give
 
 
 def test_no_run_begins_on_data_that_ask(client_of, eve, asking, dispatched):

@@ -1,12 +1,14 @@
 // Networks and weights of the team's own: sent in pieces from their list, and waited for while a worker looks into them.
 
 import { isSending, sendBase } from "./base-sending.js";
+import { look } from "./signed-out.js";
 
 export async function waitForBase(address, told) {
   for (let wait = 800; ; wait = Math.min(wait * 1.4, 5000)) {
     try {
       const response = await fetch(address, { headers: { Accept: "application/json" } });
-      if (!response.ok && response.status < 500) return;
+      if (response.status === 401) look(); // and ask on: she may sign in elsewhere
+      else if (!response.ok && response.status < 500) return;
       if (response.ok) {
         const base = await response.json();
         told(base);

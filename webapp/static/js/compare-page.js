@@ -1,5 +1,6 @@
 // A comparison's charts. All state is in the address, and switches are links: the page only paints.
 
+import { ask } from "./asking.js";
 import { curves, tradeoff } from "./charts/compare.js";
 import { svgOf } from "./charts/drawing.js";
 import { prepare } from "./charts/look.js";
@@ -25,8 +26,8 @@ function drawAll(data) {
 
 if (root) {
   prepare();
-  const response = await fetch(root.dataset.chart + location.search, { headers: { Accept: "application/json" } });
-  if (response.ok) {
+  const response = await ask(root.dataset.chart + location.search, "application/json");
+  if (response?.ok) {
     const data = await response.json();
     drawAll(data);
     document.addEventListener("eustress:theme", () => drawAll(data));
