@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .arms import REMEDIES
-from .comparing import Difference, geometric, spread
+from .comparing import Difference, spread
 from .reading import Measured
 from .verdicts import MISSED, Verdict
 
@@ -51,16 +51,8 @@ def _resnet(found: Found) -> str:
 
 
 def _yolo(found: Found) -> str:
-    here = found["yolo-bccd"]
-    fewer = geometric(list(here.chosen("evolved", "times_fewer_macs").values()))
-    faster = geometric(list(here.chosen("evolved", "times_faster").values()))
-    full = geometric(list(found["yolo-speed"].chosen("33x", "times_faster").values()))
-    return (
-        f"{fewer:.1f}x fewer multiply-adds are only {faster:.1f}x faster, most likely as layers of a quarter of the "
-        f"width, cut again, are too thin to fill a processor's vectors: at full width the same cut is {full:.1f}x "
-        f"faster. Where the drop is paid: {_drops(here, 'evolved')} of validation mAP@.5 from generation to "
-        f"generation. {_tried(here)}"
-    )
+    here = found["yolo-half"]
+    return f"where the drop is paid: {_drops(here, 'evolved')} of validation mAP@.5 by generation. {_tried(here)}"
 
 
 def _recovery(found: Found) -> str:
@@ -73,7 +65,7 @@ def _recovery(found: Found) -> str:
 _WHY: Mapping[str, Callable[[Found], str]] = {
     "alexnet-cifar": _alexnet,
     "resnet20-cifar": _resnet,
-    "yolo-bccd": _yolo,
+    "yolo-half": _yolo,
     "lenet-small": _recovery,
 }
 

@@ -21,7 +21,7 @@ HOW = (
     "was trained before Muon multiplied in bfloat16, its arms after. Fashion-MNIST's target was missed at first on the",
     "seeds that are reported (`unled`); distillation was then chosen on another seed, and these were run again.",
 )
-STUDIES = ("lenet-mnist", "lenet-fashion", "lenet-small", "alexnet-cifar", "resnet20-cifar", "yolo-bccd")
+STUDIES = ("lenet-mnist", "lenet-fashion", "lenet-small", "alexnet-cifar", "resnet20-cifar", "yolo-half", "yolo-bccd")
 
 # What generations with stress are held against: the sentence's words, and the table's.
 _RIVALS = {
@@ -32,6 +32,7 @@ _RIVALS = {
     "repair": ("generations with repair instead of stress", "repair"),
     "once-repair": ("one cut with repair", "one cut, repair"),
 }
+LARGER = 1.15  # widths come in steps, so that no uniform one may have just the size
 _MARKS = {1: "better", 0: "level", -1: "worse"}
 
 
@@ -98,4 +99,11 @@ def _cell(here: Measured, control: str) -> str:
     if against is None:
         return ""
     word = f"{_MARKS[against.sign]}: " if against.half is not None and control != "dense" else ""
-    return f"{word}{against.short()}{'' if against.seeds > 1 else ', one seed'}"
+    size = "macs" if here.claim.base.get("resource") == "macs" else "parameters"
+    ratio = _mean(here, control, size) / _mean(here, "evolved", size)
+    larger = f", of {ratio:.1f}x the size" if control == "narrowed" and ratio > LARGER else ""
+    return f"{word}{against.short()}{larger}{'' if against.seeds > 1 else ', one seed'}"
+
+
+def _mean(here: Measured, arm: str, key: str) -> float:
+    return geometric(list(here.chosen(arm, key).values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,6 +81,14 @@ class Measured:
         """Epochs of growth that generation `number` needed to come back within NEAR of its parent, one for each seed;
         None where it never did. Points of the learning curve are whole epochs."""
         return [_recovery(run, number) for run in self.runs(arm).values() if len(run["generations"]) >= number]
+
+    def slowest(self, arm: str) -> tuple[str, float] | None:
+        """(layer, share of the time of one image) of what takes most in the arm's networks, the mean over seeds; None
+        where it was not measured."""
+        runs = list(self.told(arm, "time_shares").values())
+        layers = dict.fromkeys(layer for shares in runs for layer in shares)
+        means = {layer: statistics.mean(shares.get(layer, 0.0) for shares in runs) for layer in layers}
+        return max(means.items(), key=lambda one: one[1]) if means else None
 
     def has_curves(self, arm: str) -> bool:
         """Whether its results hold learning curves: older ones do not."""

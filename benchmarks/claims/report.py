@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from . import opening, tables
-from .arms import CONTROLS, HEADLINE, PEER, QUESTION, REMEDIES
+from .arms import CONTROLS, HEADLINE, PEER, QUESTION, REMEDIES, WIDTHS
 from .explanations import explained
 from .places import RESULTS, ROOT, SHOWN
 from .reading import Measured
@@ -80,6 +80,7 @@ _HEADINGS = {
     CONTROLS: "Controls",
     REMEDIES: "Remedies that were tried",
     PEER: "Torch-Pruning",
+    WIDTHS: "Of narrower networks",
 }
 
 

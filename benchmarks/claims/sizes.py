@@ -12,6 +12,7 @@ from evolution_core.export import export_onnx
 from evolution_core.genome import cluster_probability, trace_clusters
 from evolution_core.measurement import latency_ms
 from evolution_core.measurement.counts import count_bytes, count_parameters, walk
+from evolution_core.measurement.layer_times import layer_shares
 from evolution_core.records import NetworkRecord
 from evolution_core.seeds import generator
 from evolution_core.spec import RunSpec
@@ -27,7 +28,8 @@ SECONDS, ROUNDS = 10.0, 60  # of work, in bursts in turns, for one pair of netwo
 def cut_only(
     claim: Claim, arm: Arm, spec: RunSpec, folder: Path, tell: Any, *, reference: Any = None, work: Path = WORK
 ) -> dict[str, Any]:
-    """Draw one offspring from a newborn base network, cut it, prove the cut, and time both in ONNX Runtime in turns.
+    """Draw one offspring from a newborn base network, cut it, prove the cut, and time both in ONNX Runtime in turns,
+    then each layer's share of that.
     options: `classes` and `shape` [C, H, W]; a detector's boxes are not decoded."""
     classes, shape = arm.options["classes"], tuple(arm.options["shape"])
     parent = build(spec, classes, shape).eval()
@@ -40,6 +42,10 @@ def cut_only(
     files = {"child": export_onnx(child, shape), "parent": export_onnx(parent, shape)}
     times = latency_ms(files, rounds=ROUNDS, seconds=SECONDS)
     tell(f"{times['parent']:.1f} -> {times['child']:.1f} ms")
+    shares = {
+        name: layer_shares(files[name], [row["layer"] for row in walk(model, shape).rows if row["macs"]])
+        for name, model in (("parent", parent), ("child", child))
+    }
     ancestor = _record("ancestor", parent, shape, clusters.counts(), times["parent"], times["parent"])
     own = _record("1-1", child, shape, clusters.counts(alive), times["child"], times["parent"])
     return {
@@ -48,11 +54,15 @@ def cut_only(
         "seconds": 0.0,
         "metric": None,
         "proof": {"ok": proof.ok, "difference": proof.difference, "tolerance": proof.tolerance},
-        "ancestor": results.network(ancestor, ancestor),
+        "ancestor": results.network(ancestor, ancestor) | {"time_shares": _rounded(shares["parent"])},
         "generations": [],
         "networks": [],
-        "chosen": results.network(own, ancestor),
+        "chosen": results.network(own, ancestor) | {"time_shares": _rounded(shares["child"])},
     }
+
+
+def _rounded(shares: dict[str, float]) -> dict[str, float]:
+    return {layer: round(share, 4) for layer, share in shares.items()}
 
 
 def _record(

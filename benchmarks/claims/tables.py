@@ -49,6 +49,7 @@ def arms(here: Measured, which: Sequence[Arm], ours: str = "evolved") -> Iterato
         columns = {
             "ms for one image": lambda arm: _spread(here, arm, "latency_ms"),
             "its ancestor's": lambda arm: _spread(here, arm, "ancestor_latency_ms"),
+            "of which the slowest layer": lambda arm: _slowest(here, arm),
         }
     columns = {
         "": lambda arm: arm.title,
@@ -97,6 +98,12 @@ def _faster(here: Measured, arm: Arm) -> str:
     fair = here.told(arm.name, "clock")
     found = [value for seed, value in here.chosen(arm.name, "times_faster").items() if seed in fair]
     return f"{geometric(found):.1f}x" if found else ""
+
+
+def _slowest(here: Measured, arm: Arm) -> str:
+    """Of the offspring, by the mean over its seeds: "conv1, 45 %"."""
+    found = here.slowest(arm.name)
+    return f"{found[0]}, {100 * found[1]:.0f} %" if found else ""
 
 
 def generations(here: Measured) -> Iterator[str]:

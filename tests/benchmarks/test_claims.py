@@ -121,9 +121,20 @@ def test_every_claim_compares_at_equal_cost() -> None:
 # --- the page
 
 
-def made(folder: Path, arm: str, seed: int, test: float, *, shock: float = 0.9, parameters: int = 4300) -> None:
+def made(
+    folder: Path,
+    arm: str,
+    seed: int,
+    test: float,
+    *,
+    of: str = "lenet-mnist",
+    shock: float = 0.9,
+    parameters: int = 4300,
+    faster: float = 5.0,
+    shares: dict[str, float] | None = None,
+) -> None:
     """A result as a unit would have written it."""
-    claim = CLAIMS["lenet-mnist"]
+    claim = CLAIMS[of]
     own = claim.arm(arm)
     ancestor = {"id": "ancestor", "parameters": 431_080, "macs": 2_293_000, "validation": 0.99, "test": 0.991}
     generation = {
@@ -134,7 +145,7 @@ def made(folder: Path, arm: str, seed: int, test: float, *, shock: float = 0.9, 
     small = {
         **ancestor, "parameters": parameters, "validation": test, "test": test, "latency_ms": 0.1,
         "ancestor_latency_ms": 0.5, "times_smaller": 431_080 / parameters,
-        "times_fewer_macs": 20.0, "times_faster": 5.0,
+        "times_fewer_macs": 20.0, "times_faster": faster, "time_shares": shares,
     }  # fmt: skip
     found = {
         "about_data": {"train": 55_000, "validation": 5_000, "test": 10_000}, "epochs": 12.0, "seconds": 60.0,
@@ -194,6 +205,29 @@ def test_a_target_that_is_missed_is_reported_as_such(page: Any, tmp_path: Path) 
     assert "No remedy is measured yet." in why
     made(tmp_path / "results", "scratch", 0, 0.975)
     assert "from scratch, as long +0.50 points (one seed)" in page().read_text()
+
+
+def test_a_detector_is_told_with_what_was_tried_first(page: Any, tmp_path: Path) -> None:
+    folder, size = tmp_path / "results", 431_080 // 33
+    for of, lost, faster in (("yolo-half", 0.01, 7.0), ("yolo-bccd", 0.03, 3.0)):
+        made(folder, "evolved", 0, 0.85 - lost, of=of, parameters=size, faster=faster)
+        made(folder, "dense", 0, 0.85, of=of, parameters=431_080)
+    shares = {"conv1": 0.45, "conv2": 0.55}
+    made(folder, "33x-quarter", 0, 0.0, of="yolo-speed", shares=shares)
+    made(folder, "33x-quarter", 1, 0.0, of="yolo-speed", shares={"conv1": 0.61, "conv2": 0.39})
+    text = page().read_text()
+    row = next(line for line in text.split("\n") if line.startswith("| YOLOv2 by width"))
+    assert "**target reached**" in row
+    assert "33.0x at -1.00 points (one seed), 7.0x faster; tried first, from a quarter of its width: 33.0x" in row
+    assert "3.0x faster, conv1 alone taking 53 % of its time" in row
+
+
+def test_a_narrowed_network_of_another_size_is_called_so(page: Any, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        made(tmp_path / "results", "evolved", seed, 0.985)
+        made(tmp_path / "results", "narrowed", seed, 0.986, parameters=4300 * 13 // 10)
+    line = next(line for line in page().read_text().split("\n") if line.startswith("| LeNet-5 on MNIST"))
+    assert ", of 1.3x the size" in line
 
 
 def test_the_same_results_give_the_same_files(page: Any, tmp_path: Path) -> None:
