@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db.models import Q
@@ -19,6 +19,11 @@ from workers.claims import Interrupted, patiently
 from workers.exports import SOURCE
 from workers.making import Making
 from workers.stopping import stopping
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from evolution_core.data import Data
 
 MOST = 10_000  # images of one part
 LEAST = 64
@@ -56,11 +61,28 @@ def missing(network: Network) -> str | None:
 
 
 def _measured(network: Network, part: str) -> dict[str, Any]:
-    from evolution_core.architectures.onnx_import import deployed  # PyTorch: only where it is needed
+    from evolution_core.measurement.exported import measure_exported  # PyTorch: only where it is needed
+    from evolution_core.tasks import task_for
+
+    model, data = opened(network)
+    found = measure_exported(
+        content(network.onnx),
+        model,
+        task_for(data.task),
+        data.validation if part == VALIDATION else data.test,
+        data,
+        boxes=content(network.onnx_nms) if network.onnx_nms else None,
+        most=most(network),
+        check=check,
+    )
+    return found.to_json()
+
+
+def opened(network: Network) -> tuple[nn.Module, Data]:
+    """The network as its ONNX form was made of it, and its run's data with the statistics that it is fed by."""
+    from evolution_core.architectures.onnx_import import deployed
     from evolution_core.genome import load_network
     from evolution_core.life.images import seen_as
-    from evolution_core.measurement.exported import measure_exported
-    from evolution_core.tasks import task_for
 
     run = network.run
     with TemporaryDirectory(dir=settings.WORK_ROOT, prefix="figures-") as folder:
@@ -68,25 +90,21 @@ def _measured(network: Network, part: str) -> dict[str, Any]:
         materials.copy_out(network.file, source, network.sha256)
         loaded = load_network(source)
     brought = materials.brought_file(run, BaseFile.Kind.ONNX, run.run_spec.own)
-    data = seen_as(materials.data_for(run, brought, _check), loaded.genome.mean, loaded.genome.std)
-    found = measure_exported(
-        _content(network.onnx),
-        deployed(loaded.model, loaded.genome.final),
-        task_for(data.task),
-        data.validation if part == VALIDATION else data.test,
-        data,
-        boxes=_content(network.onnx_nms) if network.onnx_nms else None,
-        most=max(LEAST, min(MOST, WORK // (network.macs or 1))),
-        check=_check,
-    )
-    return found.to_json()
+    data = seen_as(materials.data_for(run, brought, check), loaded.genome.mean, loaded.genome.std)
+    return deployed(loaded.model, loaded.genome.final), data
 
 
-def _content(stored: FieldFile) -> bytes:
+def most(network: Network) -> int:
+    """On how many images of a part a form is measured."""
+    return max(LEAST, min(MOST, WORK // (network.macs or 1)))
+
+
+def content(stored: FieldFile) -> bytes:
     with stored.open("rb") as file:
         return file.read()
 
 
-def _check() -> None:
+def check() -> None:
+    """Raises Interrupted once this worker is asked to stop."""
     if stopping.is_set():
         raise Interrupted

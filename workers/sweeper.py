@@ -58,6 +58,7 @@ def send_again(empty: Callable[[str], bool]) -> None:
         _send("workers.export_onnx", Network.objects.filter(onnx_state=Network.OnnxState.REQUESTED))
         unmeasured = Network.objects.filter(onnx_figures_state=Network.Made.REQUESTED, onnx_state=Network.Made.READY)
         _send("workers.measure_onnx", unmeasured)
+        _send("workers.quantize", Network.objects.filter(int8_state=Network.Made.REQUESTED))
         _send("workers.look_inside", Network.objects.filter(inside_state=Network.Made.REQUESTED))
         _send("workers.advance", idle_runs())
         _send("workers.finish", untested_runs())
@@ -78,7 +79,7 @@ def clear_folders() -> None:
     The networks of an ended run are in the storage; while one of them is claimed or exported its folder stays.
     """
     exported = Q(onnx_state=Network.Made.REQUESTED) | Q(onnx_figures_state=Network.Made.REQUESTED)
-    asked = exported | Q(inside_state=Network.Made.REQUESTED)
+    asked = exported | Q(int8_state=Network.Made.REQUESTED) | Q(inside_state=Network.Made.REQUESTED)
     needed = Network.objects.filter(~Q(claimed_by="") | asked).values("run")
     _remove_all_but("runs", Run.objects.filter(~Q(state__in=Run.ENDED) | Q(pk__in=needed)))
     _remove_all_but("data", Dataset.objects.all())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers import dry_runs, exported, exports, final, inside, inspections, orchestrator, recorder, sweeper
+from workers import dry_runs, exported, exports, final, inside, inspections, orchestrator, quantized, recorder, sweeper
 from workers.app import app
 
 
@@ -44,6 +44,11 @@ def export_onnx(network_id: int) -> None:
 @app.task(name="workers.measure_onnx")
 def measure_onnx(network_id: int) -> None:
     exported.measure_onnx(network_id)
+
+
+@app.task(name="workers.quantize")
+def quantize(network_id: int) -> None:
+    quantized.quantize(network_id)
 
 
 @app.task(name="workers.look_inside")

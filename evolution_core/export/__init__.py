@@ -2,5 +2,6 @@
 
 from .detector import export_detector
 from .onnx_file import export_onnx
+from .quantized import quantize
 
-__all__ = ["export_detector", "export_onnx"]
+__all__ = ["export_detector", "export_onnx", "quantize"]

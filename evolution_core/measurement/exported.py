@@ -88,7 +88,7 @@ def measure_exported(
     part = spread_over(split, most)
     together = images_at_once(model, data.shape, task.most_at_once)  # of both: nothing tells what a file needs
     file = Exported(content, model)
-    fed = _as_pixels(data) if file.takes_pixels else data
+    fed = as_taken(data, file)
     try:
         difference, largest = _compared(file, model, part, fed, data)
         check()
@@ -112,9 +112,11 @@ def _takes_pixels(runner: Any) -> bool:
     return str(about.get("input", {}).get("range", "")).startswith("pixels")
 
 
-def _as_pixels(data: Data) -> Data:
-    """Statistics by which "normalising" leaves pixels as they are, exactly."""
+def as_taken(data: Data, file: Exported) -> Data:
+    """`data`, normalised as `file` takes images: by nothing, exactly, where it takes pixels."""
     channels = data.shape[0]
+    if not file.takes_pixels:
+        return data
     return dataclasses.replace(data, mean=torch.zeros(channels), std=torch.full((channels,), 1 / 255))
 
 

@@ -262,13 +262,57 @@ def test_the_onnx_form_is_offered_once_it_is_made(client_of: Any, ada: Any, chos
     assert "No such operator." in client.get(page_of(chosen.run, "5-2")).content.decode()
 
 
+FIGURES = {
+    "validation": {"images": 900, "of": 1000, "torch": 0.874, "onnx": 0.871, "compared": 64, "difference": 0.2,
+                   "largest": 9.0},
+    "latency_ms": 0.05, "onnx_latency_ms": 0.1, "images": 256,
+}  # fmt: skip
+
+
+def test_the_form_in_integers_is_asked_for_once_there_is_the_other(
+    client_of: Any, eve: Any, chosen: Network, dispatched: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    client, address = client_of(eve), page_of(chosen.run, "5-2")
+    assert "8 bits" not in client.get(address).content.decode()
+    client.post(address + "quantize/")
+    name = default_storage.save("runs/x.onnx", ContentFile(b"onnx"))
+    Network.objects.filter(pk=chosen.pk).update(onnx=name, onnx_state="ready")
+    assert f'action="{address}quantize/"' in client.get(address).content.decode()
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            assert client.post(address + "quantize/").status_code == 302
+    assert dispatched == [("workers.quantize", chosen.pk)]
+    page = client.get(address).content.decode()
+    assert "data-refresh=" in page
+    assert f'action="{address}quantize/"' not in page
+
+
+def test_the_form_in_integers_is_offered_with_what_it_is_worth(client_of: Any, ada: Any, chosen: Network) -> None:
+    client, address = client_of(ada), page_of(chosen.run, "5-2")
+    names = [default_storage.save(f"runs/{kind}.onnx", ContentFile(kind.encode())) for kind in ("whole", "small")]
+    Network.objects.filter(pk=chosen.pk).update(onnx=names[0], onnx_state="ready", int8=names[1], int8_state="ready",
+                                                int8_sha256="cd" * 32, int8_figures=FIGURES)  # fmt: skip
+    page = client.get(address).content.decode()
+    assert "87.10 % accuracy on 900 of 1,000 validation images, \N{MINUS SIGN}0.3 points against PyTorch." in page
+    assert "0.05 ms an image on the worker, 2.0× faster than in float32." in page
+    assert "cd" * 32 in page
+    answer = client.get(address + "onnx-int8")
+    assert content(answer) == b"small"
+    assert answer["Content-Disposition"].endswith('.int8.onnx"')
+    Network.objects.filter(pk=chosen.pk).update(int8_state="failed", int8_message="Too little memory.", int8_figures=[])
+    assert client.get(address + "onnx-int8").status_code == 404
+    assert "Too little memory." in client.get(address).content.decode()
+
+
 def test_viewers_and_strangers_ask_for_nothing(client_of: Any, vic: Any, olga: Any, chosen: Network) -> None:
-    address = page_of(chosen.run, "5-2") + "export/"
-    assert client_of(vic).post(address).status_code == 403
-    assert client_of(olga).post(address).status_code == 404
-    assert client_of(vic).get(address).status_code == 405
+    Network.objects.filter(pk=chosen.pk).update(onnx_state="ready")
+    for asked in ("export/", "measure/", "quantize/"):
+        address = page_of(chosen.run, "5-2") + asked
+        assert client_of(vic).post(address).status_code == 403
+        assert client_of(olga).post(address).status_code == 404
+        assert client_of(vic).get(address).status_code == 405
     chosen.refresh_from_db()
-    assert chosen.onnx_state == ""
+    assert (chosen.onnx_state, chosen.onnx_figures_state, chosen.int8_state) == ("ready", "", "")
 
 
 def test_only_a_measured_network_is_exported(client_of: Any, eve: Any, run: Run, dispatched: Any) -> None:

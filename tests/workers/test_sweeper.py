@@ -164,7 +164,10 @@ def test_folders_go_once_nobody_needs_them(network: Network, dataset: Dataset, d
     Network.objects.update(state=Network.State.MEASURED, claimed_by="", onnx_state=Network.OnnxState.REQUESTED)
     sweep(all_empty)
     assert mine.exists()
-    Network.objects.update(onnx_state=Network.OnnxState.READY)
+    Network.objects.update(onnx_state=Network.OnnxState.READY, int8_state=Network.Made.REQUESTED)
+    sweep(all_empty)
+    assert mine.exists()
+    Network.objects.update(int8_state=Network.Made.READY)
     sweep(all_empty)
     assert not mine.exists()
 
@@ -175,12 +178,15 @@ def test_lost_messages_about_uploads_and_exports_are_sent_again(
     dataset = Dataset.objects.create(team=team, name="New")
     base = BaseFile.objects.create(team=team, kind="onnx", original_name="a.onnx", sha256="0" * 64)
     asked = Network.Made.REQUESTED
-    Network.objects.update(state=Network.State.MEASURED, onnx_state=asked, inside_state=asked, claimed_by="x")
+    Network.objects.update(
+        state=Network.State.MEASURED, onnx_state=asked, inside_state=asked, int8_state=asked, claimed_by="x"
+    )
     sweep(all_empty)
     assert dispatched == [
         ("workers.inspect_dataset", dataset.pk),
         ("workers.inspect_base", base.pk),
         ("workers.export_onnx", network.pk),
+        ("workers.quantize", network.pk),
         ("workers.look_inside", network.pk),
     ]
 

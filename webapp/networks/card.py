@@ -65,6 +65,7 @@ def card(network: Network) -> dict[str, Any]:
                 ("safetensors", network.sha256),
                 ("onnx", network.onnx_sha256),
                 ("onnx-nms", network.onnx_nms_sha256),
+                ("onnx-int8", network.int8_sha256),
             )
             if digest
         ],

@@ -24,6 +24,7 @@ KINDS = {
     "genome": ".genome.json",
     "onnx": ".onnx",
     "onnx-nms": ".nms.onnx",
+    "onnx-int8": ".int8.onnx",
     "card": ".md",
     "card-json": ".card.json",
 }
@@ -41,6 +42,7 @@ class Download:
     sha256: str = ""
     state: str = ""
     message: str = ""
+    make: str = ""  # the address that asks for it, by POST
     more: tuple[tuple[str, str], ...] = ()  # the same in other forms: (label, address)
     worth: tuple[str, ...] = ()  # how good it is in this form, in sentences
 
@@ -59,13 +61,14 @@ def download_response(request: HttpRequest, network: Network, kind: str) -> Http
         return _card(network, kind)
     if kind not in KINDS:
         raise Http404("There is no such file.")
-    fields: dict[str, tuple[FieldFile, str]] = {
-        "safetensors": (network.file, network.sha256),
-        "onnx": (network.onnx, network.onnx_sha256),
-        "onnx-nms": (network.onnx_nms, network.onnx_nms_sha256),
+    fields: dict[str, tuple[FieldFile, str, str]] = {
+        "safetensors": (network.file, network.sha256, Network.Made.READY),
+        "onnx": (network.onnx, network.onnx_sha256, network.onnx_state),
+        "onnx-nms": (network.onnx_nms, network.onnx_nms_sha256, network.onnx_state),
+        "onnx-int8": (network.int8, network.int8_sha256, network.int8_state),
     }
-    field, digest = fields[kind]
-    if not field or (kind != "safetensors" and network.onnx_state != Network.OnnxState.READY):
+    field, digest, state = fields[kind]
+    if not field or state != Network.Made.READY:
         raise Http404("There is no such file.")
     response = stored_file(request, field.storage, str(field.name))
     if digest:

@@ -24,11 +24,13 @@ _NUMBERS = ("images", "of", "torch", "onnx", "compared", "difference", "largest"
 def figures_of(network: Network | None) -> dict[str, dict[str, Any]]:
     """What was measured, by part; parts that cannot be read are left out."""
     kept = network.onnx_figures if network is not None and isinstance(network.onnx_figures, dict) else {}
-    return {
-        part: kept[part]
-        for part in _WHERE
-        if isinstance(kept.get(part), dict) and all(isinstance(kept[part].get(name), (int, float)) for name in _NUMBERS)
-    }
+    return {part: found for part in _WHERE if (found := readable(kept.get(part))) is not None}
+
+
+def readable(kept: Any) -> dict[str, Any] | None:
+    """The figures of one part, if that is what they are."""
+    whole = isinstance(kept, dict) and all(isinstance(kept.get(name), (int, float)) for name in _NUMBERS)
+    return kept if whole else None
 
 
 def beside(figures: dict[str, Any]) -> str:
@@ -47,7 +49,8 @@ def sentences(network: Network, metric: str, form: str = "onnx") -> Iterator[str
     if not found:
         return
     told = [
-        f"{percent(row[form], 2)} {metric} on {_of(row)} {_WHERE[part]} images (PyTorch {percent(row['torch'], 2)})"
+        f"{percent(row[form], 2)} {metric} on {of_images(row)} {_WHERE[part]} images "
+        f"(PyTorch {percent(row['torch'], 2)})"
         for part, row in found.items()
     ]
     yield f"In ONNX Runtime {', '.join(told)}."
@@ -55,7 +58,7 @@ def sentences(network: Network, metric: str, form: str = "onnx") -> Iterator[str
         yield agreement(list(found.values())[-1])
 
 
-def _of(figures: dict[str, Any]) -> str:
+def of_images(figures: dict[str, Any]) -> str:
     whole = figures["images"] == figures["of"]
     return f"all {figures['of']:,}" if whole else f"{figures['images']:,} of {figures['of']:,}"
 

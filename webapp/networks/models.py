@@ -75,6 +75,15 @@ class Network(models.Model):
     onnx_figures_message = models.TextField(blank=True)  # why it could not be measured, one sentence
     onnx_figures_attempts = models.PositiveSmallIntegerField(default=0)
 
+    # that form in 8-bit integers and how good it is (webapp/networks/quantized.py): made on demand by
+    # workers.quantize(network_id)
+    int8_state = models.CharField(max_length=10, choices=Made.choices, default=Made.NONE, blank=True)
+    int8 = models.FileField(max_length=255, blank=True)
+    int8_sha256 = models.CharField(max_length=64, blank=True)
+    int8_figures = OrderedJSONField(default=dict, blank=True)
+    int8_message = models.TextField(blank=True)  # why it could not be made, one sentence
+    int8_attempts = models.PositiveSmallIntegerField(default=0)
+
     # what it is like inside and what it answers (webapp/networks/inside_files.py): made when the network is measured,
     # or on demand by workers.look_inside(network_id)
     inside_state = models.CharField(max_length=10, choices=Made.choices, default=Made.NONE, blank=True)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from webapp.keeping import Addresses
-from webapp.networks import downloads, exported, snippets
+from webapp.networks import downloads, exported, quantized, snippets
 from webapp.networks.classes import CLASSES, classes_context, who_paid_first
 from webapp.networks.downloads import Download
 from webapp.networks.inside import inside_context
@@ -64,7 +64,6 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "layers": layers,
         "timed": any(row.get("time") is not None for row in layers),
         "downloads": offered(network, urls),
-        "export_url": urls.get("export", network.name),
         "measure_url": urls.get("measure", network.name),
         "snippets": snippets_of(network),
         "events": [line(event) for event in _events(network)],
@@ -308,9 +307,11 @@ def offered(network: Network, urls: RunUrls) -> list[Download]:
             network.onnx_sha256 if ready else "",
             network.onnx_state,
             network.onnx_message,
+            urls.get("export", network.name),
             worth=tuple(exported.sentences(network, metric_label(network.run))) if ready else (),
         ),
         *_with_boxes(network, urls, ready),
+        *_in_integers(network, urls, ready),
         Download(
             "genome",
             "Genome",
@@ -342,7 +343,30 @@ def _with_boxes(network: Network, urls: RunUrls, ready: bool) -> list[Download]:
             network.onnx_nms_sha256 if made else "",
             network.onnx_state,
             network.onnx_message,
+            urls.get("export", network.name),
             worth=tuple(exported.sentences(network, metric_label(network.run), "boxes")) if made else (),
+        )
+    ]
+
+
+def _in_integers(network: Network, urls: RunUrls, ready: bool) -> list[Download]:
+    """The ONNX form in 8-bit integers, made of the other."""
+    if not ready:
+        return []
+    made = network.int8_state == Network.Made.READY and bool(network.int8)
+    return [
+        Download(
+            "onnx-int8",
+            "ONNX, 8 bits",
+            "Weights and activations in 8-bit integers: about a quarter of the size, and faster where a device "
+            "multiplies them in hardware. Calibrated on training images, not trained any further.",
+            urls.download(network.name, "onnx-int8") if made else "",
+            downloads.stored_size(network.int8) if made else None,
+            network.int8_sha256 if made else "",
+            network.int8_state,
+            network.int8_message,
+            urls.get("quantize", network.name),
+            worth=tuple(quantized.sentences(network, metric_label(network.run))) if made else (),
         )
     ]
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path("runs/<int:pk>/networks/<slug:name>/", views.detail, name="detail"),
     path("runs/<int:pk>/networks/<slug:name>/export/", views.export, name="export"),
     path("runs/<int:pk>/networks/<slug:name>/measure/", views.measure, name="measure"),
+    path("runs/<int:pk>/networks/<slug:name>/quantize/", views.quantize, name="quantize"),
     path("runs/<int:pk>/networks/<slug:name>/look/", views.look, name="look"),
     path("runs/<int:pk>/networks/<slug:name>/filters.png", views.filters, name="filters"),
     path("runs/<int:pk>/networks/<slug:name>/tables/<slug:table>.<slug:kind>", views.table, name="table"),

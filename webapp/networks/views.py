@@ -105,6 +105,20 @@ def measure(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     return redirect("networks:detail", pk=pk, name=name)
 
 
+@require_POST
+@editor_required
+def quantize(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    """Asks a worker for the ONNX form in 8-bit integers; asking twice makes it once."""
+    network = _network(request, pk, name)
+    idle = Network.objects.filter(pk=network.pk, onnx_state=Network.Made.READY).exclude(
+        int8_state__in=[Network.Made.REQUESTED, Network.Made.READY]
+    )
+    if idle.update(int8_state=Network.Made.REQUESTED, int8_message=""):
+        dispatch("workers.quantize", network.pk)
+        messages.success(request, "The form in 8-bit integers is being made and measured.")
+    return redirect("networks:detail", pk=pk, name=name)
+
+
 def _network(request: HttpRequest, pk: int, name: str) -> Network:
     rows = Network.objects.select_related("run", "run__dataset", "run__team").defer("run__dataset__report")
     return get_object_or_404(request, rows, team="run__team", run_id=pk, name=name)

@@ -33,6 +33,7 @@ class RunUrls:
         "download": "networks:download",  # + name, kind
         "export": "networks:export",  # + name; POST
         "measure": "networks:measure",  # + name; POST: how good its ONNX form is
+        "quantize": "networks:quantize",  # + name; POST: its ONNX form in 8-bit integers
         "picture": "networks:picture",  # + number
         "question": "networks:question",  # + number: a validation image that classifiers are asked about
         "filters": "networks:filters",  # + name
@@ -51,6 +52,7 @@ class RunUrls:
             "download",
             "export",
             "measure",
+            "quantize",
             "picture",
             "question",
             "filters",
@@ -71,6 +73,7 @@ class RunUrls:
             "clone",
             "export",
             "measure",
+            "quantize",
             "look",
             "save_view",
         }

@@ -1,0 +1,57 @@
+"""A network's ONNX form in 8-bit integers: made of the other form, with training images to set its steps by, and
+measured beside it. See webapp/networks/quantized.py for what is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+
+from webapp.networks.exported import VALIDATION
+from webapp.networks.models import Network
+from workers import materials
+from workers.exported import check, content, most, opened
+from workers.making import Making
+
+IMAGES = 256  # training images that set the steps
+WORK = 10**11  # multiply-adds that they may take
+LATENCY = 1.0  # seconds given to both forms' pace
+
+INT8 = Making("int8", "Quantizing it", Q(onnx_state=Network.Made.READY) & ~Q(onnx=""))
+
+
+def quantize(network_id: int) -> None:
+    """Make the 8-bit form of a network where that was requested."""
+    INT8.make(network_id, _made)
+
+
+def _made(network: Network) -> dict[str, Any]:
+    """The fields of its file. Doing it twice leaves the same."""
+    from evolution_core.export import quantize as in_integers  # PyTorch: only where it is needed
+    from evolution_core.life.images import inputs, sample
+    from evolution_core.measurement import latency_ms
+    from evolution_core.measurement.exported import Exported, as_taken, measure_exported
+    from evolution_core.tasks import task_for
+
+    model, data = opened(network)
+    whole = content(network.onnx)
+    count = max(8, min(IMAGES, WORK // (network.macs or 1)))
+    shown = sample(data, count, network.run.run_spec.seed, "int8")
+    images = inputs(shown, as_taken(data, Exported(whole, model))).numpy()
+    small = in_integers(whole, images, whole_last=data.task == "detection", check=check)
+    found = measure_exported(small, model, task_for(data.task), data.validation, data, most=most(network), check=check)
+    times = latency_ms({"int8": small, "onnx": whole}, seconds=LATENCY)
+    figures = {
+        VALIDATION: found.to_json(),
+        "latency_ms": round(times["int8"], 5),
+        "onnx_latency_ms": round(times["onnx"], 5),
+        "images": len(images),
+    }
+    with TemporaryDirectory(dir=settings.WORK_ROOT, prefix="int8-") as folder:
+        path = Path(folder) / "network.int8.onnx"
+        path.write_bytes(small)
+        stored = materials.store(path, f"runs/{network.run_id}/{network.name}.int8.onnx")
+        return {"int8": stored, "int8_sha256": materials.sha256(path), "int8_figures": figures}
