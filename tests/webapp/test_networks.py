@@ -294,7 +294,7 @@ def test_the_form_in_integers_is_offered_with_what_it_is_worth(client_of: Any, a
                                                 int8_sha256="cd" * 32, int8_figures=FIGURES)  # fmt: skip
     page = client.get(address).content.decode()
     assert "87.10 % accuracy on 900 of 1,000 validation images, \N{MINUS SIGN}0.3 points against PyTorch." in page
-    assert "0.05 ms an image on the worker, 2.0× faster than in float32." in page
+    assert "0.050 ms an image on the worker, 2.0× faster than in float32." in page
     assert "cd" * 32 in page
     answer = client.get(address + "onnx-int8")
     assert content(answer) == b"small"
