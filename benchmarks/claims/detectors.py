@@ -56,6 +56,7 @@ YOLO = Claim(
     (
         Arm("evolved", "generations, death-list stress", HEADLINE),
         _DENSE,
+        Arm("evolved-50x", "generations, death-list stress, to a fiftieth", HEADLINE, fields={"environment": "50x"}),
         Arm("once-stress", "one cut, death-list stress", QUESTION, fields={"generations": 1, "last_epochs": 120.0}),
         *_OTHERS,
     ),

@@ -94,6 +94,6 @@ HEADLINES: dict[str, Headline] = {
         Headline(
             "resnet20-cifar", "ResNet-20, 2.6 times fewer MACs", "CIFAR-10", {**_RESNET, "environment": "2.6x"}, 1
         ),
-        Headline("yolo-half", "YOLOv2, 33 times smaller", "BCCD", {**_YOLO, "environment": "33x"}, task="detection"),
+        Headline("yolo-half", "YOLOv2, 33 times smaller", "BCCD", {**_YOLO, "environment": "33x"}, 1, task="detection"),
     )
 }
