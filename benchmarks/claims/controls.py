@@ -81,6 +81,8 @@ def scratch(
     claim: Claim, arm: Arm, spec: RunSpec, folder: Path, tell: Any, *, reference: Any = None, work: Path = WORK
 ) -> dict[str, Any]:
     """The arm's final architecture, every weight drawn anew, trained for as many epochs as the arm and its ancestor."""
+    if "clusters" not in reference["chosen"]:
+        raise EustressError(f"{arm.of}'s result of this seed does not tell its layers' counts: measure it again")
     data = data_for(claim.data, spec)
     ancestor, _ = trained(ancestor_spec(spec), data, work)
     model = shaped(spec, data, reference["chosen"]["clusters"])
