@@ -31,16 +31,14 @@ def quantize(network_id: int) -> None:
 def _made(network: Network) -> dict[str, Any]:
     """The fields of its file. Doing it twice leaves the same."""
     from evolution_core.export import quantize as in_integers  # PyTorch: only where it is needed
-    from evolution_core.life.images import inputs, sample
     from evolution_core.measurement import latency_ms
-    from evolution_core.measurement.exported import Exported, as_taken, measure_exported
+    from evolution_core.measurement.exported import Exported, measure_exported, training_images
     from evolution_core.tasks import task_for
 
     model, data = opened(network)
     whole = content(network.onnx)
     count = max(8, min(IMAGES, WORK // (network.macs or 1)))
-    shown = sample(data, count, network.run.run_spec.seed, "int8")
-    images = inputs(shown, as_taken(data, Exported(whole, model))).numpy()
+    images = training_images(data, Exported(whole, model), count, network.run.run_spec.seed)
     small = in_integers(whole, images, whole_last=data.task == "detection", check=check)
     found = measure_exported(small, model, task_for(data.task), data.validation, data, most=most(network), check=check)
     times = latency_ms({"int8": small, "onnx": whole}, seconds=LATENCY)

@@ -105,6 +105,25 @@ def _export_boxes(network: LoadedNetwork, path: Path) -> None:
     export_detector(network.model, network.genome, path)
 
 
+def _export_integers(network: LoadedNetwork, path: Path, data: str) -> None:
+    """In 8-bit integers, whose steps are set by training images of `data`."""
+    from ..architectures.onnx_import import deployed
+    from ..data import load
+    from ..export import export_onnx, quantize
+    from ..life.images import seen_as
+    from ..measurement.exported import Exported, training_images
+    from ..spec import RunSpec
+
+    genome = network.genome
+    images = seen_as(load(Path(data), spec=RunSpec(), shape=genome.shape), genome.mean, genome.std)
+    model = deployed(network.model, genome.final)
+    whole = export_onnx(model, genome)
+    chosen = training_images(images, Exported(whole, model), QUANTIZED_BY, 0)
+    path.write_bytes(quantize(whole, chosen, whole_last=genome.task == "detection"))
+
+
+QUANTIZED_BY = 256  # training images
+INTEGERS = "onnx-int8"
 EXPORTS: dict[str, Callable[[LoadedNetwork, Path], None]] = {
     "onnx": _export_onnx,
     "onnx-nms": _export_boxes,
@@ -116,7 +135,13 @@ def export_command(options: argparse.Namespace) -> int:
     out = Path(options.out)
     if out.is_dir() or not out.parent.is_dir():
         raise SpecError({"--out": f"{out} cannot be written; name a file in a folder that exists"})
-    EXPORTS[options.format](_load(options.file), out)
+    if (options.format == INTEGERS) != (options.data is not None):
+        raise SpecError({"--data": f"goes with --format {INTEGERS}, which needs the images that it was trained on"})
+    network = _load(options.file)
+    if options.format == INTEGERS:
+        _export_integers(network, out, options.data)
+    else:
+        EXPORTS[options.format](network, out)
     print(out)
     return 0
 

@@ -104,7 +104,7 @@ def _add_measure(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_export(commands: argparse._SubParsersAction) -> None:
-    from .files import EXPORTS, export_command
+    from .files import EXPORTS, INTEGERS, export_command
 
     export = commands.add_parser(
         "export",
@@ -116,8 +116,10 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
     export.add_argument(
         "--format",
         required=True,
-        choices=list(EXPORTS),
-        help="onnx, onnx-nms (a detector that answers boxes: decoding and suppression are inside), or genome (JSON).",
+        choices=[*EXPORTS, INTEGERS],
+        help="onnx, onnx-nms (a detector that answers boxes: decoding and suppression are inside), genome (JSON), or "
+        "onnx-int8 (8-bit integers, about a quarter of the size).",
     )
+    export.add_argument("--data", metavar="PATH", help="For onnx-int8: the images it was trained on set its steps.")
     export.add_argument("--out", required=True, metavar="PATH", help="The file to write.")
     export.set_defaults(command=export_command)

@@ -112,6 +112,13 @@ def _takes_pixels(runner: Any) -> bool:
     return str(about.get("input", {}).get("range", "")).startswith("pixels")
 
 
+def training_images(data: Data, file: Exported, count: int, seed: int) -> np.ndarray:
+    """float32 [n, C, H, W]: at most `count` training images, drawn by seed, as `file` takes them."""
+    from evolution_core.life.images import inputs, sample
+
+    return inputs(sample(data, count, seed, "quantizing"), as_taken(data, file)).numpy()
+
+
 def as_taken(data: Data, file: Exported) -> Data:
     """`data`, normalised as `file` takes images: by nothing, exactly, where it takes pixels."""
     channels = data.shape[0]

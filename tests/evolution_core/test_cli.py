@@ -311,6 +311,17 @@ def test_export_writes_onnx_and_the_genome(evolved, tmp_path, capsys):
     assert {layer: len(genes) for layer, genes in genome["genes"].items()} == load_network(source).clusters.counts()
 
 
+def test_export_writes_integers_by_the_images_that_it_was_trained_on(evolved, folder, tmp_path, capsys):
+    argv = ["export", str(evolved / "1-1.safetensors"), "--format", "onnx-int8", "--out", str(tmp_path / "net.onnx")]
+    assert "--data" in refusal(capsys, *argv)
+    assert "--data" in refusal(capsys, *(part.replace("onnx-int8", "onnx") for part in argv), "--data", folder)
+    assert main([*argv, "--data", str(folder)]) == 0
+    session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
+    pixels = np.full((2, 3, 16, 16), 128, np.float32)
+    assert session.run(None, {session.get_inputs()[0].name: pixels})[0].shape == (2, 2)
+    assert b"QuantizeLinear" in (tmp_path / "net.onnx").read_bytes()
+
+
 @pytest.mark.parametrize("command", [["measure", "FILE"], ["export", "FILE", "--format", "onnx", "--out", "x.onnx"]])
 def test_files_that_are_no_networks_are_refused_by_name(command, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
