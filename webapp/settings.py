@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "webapp.datasets",
     "webapp.runs",
     "webapp.networks",
+    "webapp.devices",
     "webapp.live",
     "webapp.sharing",
     "webapp.server",
@@ -182,6 +183,9 @@ NODE_MODULES_FILES = [
     "chart.js/dist/chart.umd.min.js.map",
     "tus-js-client/dist/tus.min.js",
     "tus-js-client/dist/tus.min.js.map",
+    # 14 MB, fetched only by who times a network on her device: see webapp/static/js/devices/
+    "onnxruntime-web/dist/ort.wasm.bundle.min.mjs",
+    "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from csp.constants import WASM_UNSAFE_EVAL
 from django.conf import settings
 from django.contrib.staticfiles.finders import BaseFinder
 from django.core.files.storage import FileSystemStorage, Storage
@@ -16,6 +18,8 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 PREFIX = "vendor"
+# A worker lives by the policy of its own file. This one alone may compile WebAssembly; no page may.
+RUNS_WASM = re.compile(r"/static/js/devices/worker(\.[0-9a-f]+)?\.js").fullmatch
 
 
 class NodeModulesFinder(BaseFinder):
@@ -83,4 +87,6 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         del response["Content-Type"]
         for key, value in answer.headers:
             response[key] = value
+        if RUNS_WASM(request.path_info):
+            response._csp_update = {"script-src": WASM_UNSAFE_EVAL}  # type: ignore[attr-defined]
         return response

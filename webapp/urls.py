@@ -26,6 +26,7 @@ urlpatterns = [
     path("datasets/", include("webapp.datasets.urls")),
     path("uploads/", include("webapp.uploads.urls")),
     path("", include("webapp.runs.urls")),
+    path("", include("webapp.devices.urls")),
     path("", include("webapp.networks.urls")),
     path("compare/", include("webapp.compare.urls")),
     path("", include("webapp.live.urls")),

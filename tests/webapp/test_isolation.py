@@ -9,6 +9,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.webapp.factories import make_base, make_evolution, make_run
+from webapp.devices.models import DeviceTiming
 from webapp.runs.models import DryRun, Run, RunGroup, RunTemplate, SavedView
 from webapp.sharing.models import ShareLink
 from webapp.teams.access import HOW
@@ -94,6 +95,8 @@ def one_of_everything(team: Any, ada: Any) -> dict[str, Any]:
     template = RunTemplate.objects.create(team=team, name="Pyramid ways", spec=run.spec)
     dry_run = DryRun.objects.create(team=team, dataset=run.dataset, spec=run.spec)
     invitation, token = Invitation.issue(team=team, email="new@example.org")
+    timed = run.networks.get(name="2-1")
+    timing = DeviceTiming.objects.create(network=timed, label="Pyramid phone", ms=1.5, rounds=9, timed_by=ada)
     upload = Upload.begin(team=team, user=ada, name="half.zip", size=10)
     return {
         "run": run,
@@ -107,6 +110,7 @@ def one_of_everything(team: Any, ada: Any) -> dict[str, Any]:
         "group": group,
         "template": template,
         "dry_run": dry_run,
+        "timing": timing,
     }
 
 
@@ -124,6 +128,7 @@ def address(route: Route, world: dict[str, Any]) -> str:
         "runs": "run",
     }
     values = {"view": world["view"].pk, "name": "2-1", "number": 0, "link": world["link"].pk}
+    values["timing"] = world["timing"].pk
     values |= {
         "table": TABLES.get(route.name, ""),
         "kind": "safetensors" if route.name.endswith(":download") else "csv",

@@ -17,6 +17,7 @@ from tests.webapp.factories import make_base, make_box_dataset, make_detection, 
 from webapp.compare import kept_tables as of_comparisons
 from webapp.datasets import kept_tables as of_datasets
 from webapp.datasets.models import Dataset
+from webapp.devices.models import DeviceTiming
 from webapp.keeping import Table, kept
 from webapp.networks import kept_tables as of_networks
 from webapp.networks.models import Network
@@ -35,9 +36,10 @@ def lines(response: Any) -> list[list[str]]:
 
 @pytest.fixture
 def finished(team: Any) -> Run:
-    """A run whose chosen network was looked into."""
+    """A run whose chosen network was looked into, and timed on a device."""
     run = make_evolution(team, finished=True, files=False)
     answers.write_all(run)
+    DeviceTiming.objects.create(network=run.networks.get(name="5-2"), label="Phone", ms=1.5, rounds=9)
     return run
 
 
@@ -112,7 +114,7 @@ def test_every_link_to_a_table_opens(client_of: Any, vic: Any, team: Any, finish
     )
     pages = {
         f"/runs/{finished.pk}/?q=2-&sort=parameters": 4,
-        f"/runs/{finished.pk}/networks/5-2/?only=lost": 7,
+        f"/runs/{finished.pk}/networks/5-2/?only=lost": 8,
         f"/runs/{boxes.pk}/networks/1-1/": 3,  # its layers are not known
         f"/compare/?run={finished.pk}&run={young.pk}&network={finished.pk}:ancestor": 6,
         f"/runs/groups/{group.pk}/": 2,

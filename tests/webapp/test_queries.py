@@ -7,6 +7,7 @@ page fails until it is here with its number; a number that changes is looked at 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.webapp.answers import write_all
 from tests.webapp.factories import make_base, make_box_dataset, make_dataset, make_detection
 from tests.webapp.test_isolation import ALL, PUBLIC, PUBLIC_PREFIX, Route, address, one_of_everything
 from webapp.datasets.models import Dataset
+from webapp.devices.models import DeviceTiming
 from webapp.networks.models import Network
 from webapp.runs.models import DryRun, Run, RunEvent, RunTemplate, SavedView
 from webapp.sharing.models import ShareLink
@@ -68,6 +70,7 @@ VARIANTS = {
     "runs:table, generations": "/runs/{run}/tables/generations.csv",
     "runs:table, layers": "/runs/{run}/tables/layers.csv?network=3-2&against=2-2",
     "networks:table, classes": "/runs/{run}/networks/2-1/tables/classes.csv",
+    "networks:table, devices": "/runs/{run}/networks/2-1/tables/devices.csv",
     "live:events_json, all": "/runs/{run}/events.json?after=0",
     "datasets:detail, boxes": "/datasets/{boxes}/",
     "runs:group, other axes": "/runs/groups/{group}/?x=smaller&y=faster",
@@ -114,7 +117,7 @@ QUERIES = {
     "runs:log_text": 7,
     "runs:log_json": 7,
     "runs:clone": 17,
-    "networks:detail": 10,
+    "networks:detail": 11,
     "networks:table": 6,
     "networks:filters": 5,
     "networks:question": 6,
@@ -136,7 +139,7 @@ QUERIES = {
     "sharing:log_text": 2,
     "sharing:log_json": 2,
     "sharing:events_json": 4,
-    "sharing:network": 6,
+    "sharing:network": 7,
     "sharing:network_table": 3,
     "sharing:filters": 2,
     "sharing:question": 1,
@@ -153,11 +156,11 @@ QUERIES = {
     "runs:log, older": 7,
     "runs:detail, detection": 14,
     "runs:new, of a data set": 15,
-    "networks:detail, ancestor": 9,
+    "networks:detail, ancestor": 10,
     "networks:detail, in training": 10,
     "networks:detail, live": 9,
-    "networks:detail, images": 10,
-    "networks:detail, detection": 11,
+    "networks:detail, images": 11,
+    "networks:detail, detection": 12,
     "networks:download, card": 9,
     "networks:download, card as JSON": 9,
     "networks:download, genome": 5,
@@ -169,6 +172,7 @@ QUERIES = {
     "runs:table, generations": 8,
     "runs:table, layers": 8,
     "networks:table, classes": 6,
+    "networks:table, devices": 6,
     "live:events_json, all": 9,
     "datasets:detail, boxes": 9,
     "runs:group, other axes": 10,
@@ -233,6 +237,8 @@ def grow(world: dict[str, Any], ada: User) -> None:
     SavedView.objects.bulk_create([SavedView(run=run, name=f"View {i}", created_by=ada) for i in range(MANY)])
     ShareLink.objects.bulk_create([ShareLink(run=run, created_by=ada) for i in range(MANY)])
     DryRun.objects.bulk_create([DryRun(team=team, dataset=run.dataset, spec=run.spec) for i in range(MANY)])
+    timing = DeviceTiming(network=world["timing"].network, label="Phone", ms=1.0, ancestor_ms=2.0, rounds=3)
+    DeviceTiming.objects.bulk_create([copy(timing) for _ in range(MANY)])
     chosen = Network.objects.get(run=run, name="5-2")
     plain = {field.attname: getattr(chosen, field.attname) for field in Network._meta.concrete_fields}
     for generation in range(1, 6):

@@ -112,6 +112,15 @@ def disagreements(of: Subject) -> Table:
     return Table(("image", "kind", "truth", "own", "own_sure", "ancestor", "ancestor_sure"), rows)
 
 
+def devices(of: Subject) -> Table:
+    """Its timings on devices, the latest first; not by whom, for guests may keep it."""
+    rows = [
+        (row.label, row.browser, row.ms, row.ancestor_ms, row.ratio, row.rounds, row.created_at)
+        for row in of.network.device_timings.all()
+    ]
+    return Table(("device", "browser", "milliseconds", "ancestor_milliseconds", "ratio", "rounds", "timed_at"), rows)
+
+
 TABLES: dict[str, Callable[[Subject], Table]] = {
     "figures": figures,
     "layers": layers,
@@ -120,6 +129,7 @@ TABLES: dict[str, Callable[[Subject], Table]] = {
     "confusion": confusion,
     "mistakes": mistakes,
     "disagreements": disagreements,
+    "devices": devices,
 }
 
 

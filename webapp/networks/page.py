@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from webapp.devices.page import devices_context
 from webapp.keeping import Addresses
 from webapp.networks import downloads, exported, quantized, snippets
 from webapp.networks.classes import CLASSES, classes_context, who_paid_first
@@ -65,7 +66,8 @@ def network_context(network: Network, urls: RunUrls, query: Mapping[str, str] | 
         "timed": any(row.get("time") is not None for row in layers),
         "downloads": offered(network, urls),
         "measure_url": urls.get("measure", network.name),
-        "snippets": snippets_of(network),
+        "snippets": snippets.snippets_of(network),
+        "devices": devices_context(network, elder, urls),
         "events": [line(event) for event in _events(network)],
         "is_open": own.is_open,
         "live": not run.has_ended and own.is_open,
@@ -369,31 +371,3 @@ def _in_integers(network: Network, urls: RunUrls, ready: bool) -> list[Download]
             worth=tuple(quantized.sentences(network, metric_label(network.run))) if made else (),
         )
     ]
-
-
-def snippets_of(network: Network) -> list[dict[str, str]]:
-    if not network.file:
-        return []
-    if network.run.dataset.task == "detection":
-        return _detector_snippets(network)
-    torch = {
-        "id": "snippet-torch",
-        "label": "With evolution_core (safetensors)",
-        "code": snippets.torch_snippet(network),
-    }
-    onnx = {"id": "snippet-onnx", "label": "With ONNX Runtime (ONNX)", "code": snippets.onnx_snippet(network)}
-    return [torch, onnx]
-
-
-def _detector_snippets(network: Network) -> list[dict[str, str]]:
-    onnx = {
-        "id": "snippet-onnx",
-        "label": "With ONNX Runtime (ONNX with boxes)",
-        "code": snippets.boxes_snippet(network),
-    }
-    torch = {
-        "id": "snippet-torch",
-        "label": "With evolution_core (safetensors)",
-        "code": snippets.detector_snippet(network),
-    }
-    return [onnx, torch]

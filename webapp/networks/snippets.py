@@ -5,6 +5,25 @@ from __future__ import annotations
 
 from webapp.networks.downloads import file_name
 from webapp.networks.models import Network
+from webapp.runs.snapshot import ANCESTOR
+
+
+def snippets_of(network: Network) -> list[dict[str, str]]:
+    """{"id", "label", "code"} of each that its page offers; [] where it has no file."""
+    if not network.file:
+        return []
+    if network.run.dataset.task == "detection":
+        offered = [
+            ("onnx", "With ONNX Runtime (ONNX with boxes)", boxes_snippet),
+            ("torch", "With evolution_core (safetensors)", detector_snippet),
+        ]
+    else:
+        offered = [
+            ("torch", "With evolution_core (safetensors)", torch_snippet),
+            ("onnx", "With ONNX Runtime (ONNX)", onnx_snippet),
+        ]
+    offered.append(("timing", "Time it (ONNX Runtime)", timing_snippet))
+    return [{"id": f"snippet-{name}", "label": label, "code": written(network)} for name, label, written in offered]
 
 
 def torch_snippet(network: Network) -> str:
@@ -106,3 +125,47 @@ boxes *= np.array(scale)
 for box, score, label in zip(boxes, scores, classes):
     name = about["classes"][label]
     print(name, f"{{score:.2f}}", box.round(1).tolist())"""
+
+
+def timing_snippet(network: Network) -> str:
+    """Times the ONNX file and its ancestor's where no browser is: in turns, so that what slows the device down slows
+    both down; one image at a time, one thread."""
+    names = [file_name(network, "onnx")]
+    if network.name != ANCESTOR:
+        names.append(file_name(Network(run=network.run, name=ANCESTOR), "onnx"))
+    listed = "".join(f'    "{name}",\n' for name in names)
+    compared = """
+print(f"{medians[1] / medians[0]:.1f} times faster")"""
+    return f"""\
+import statistics
+import time
+import numpy as np
+import onnxruntime
+
+files = [
+{listed}]
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+noise = np.random.default_rng(0)
+
+def runner(file):
+    session = onnxruntime.InferenceSession(file, options)
+    image = session.get_inputs()[0]
+    shape = [1, *image.shape[1:]]
+    pixels = noise.uniform(0, 255, shape).astype(np.float32)
+    return lambda: session.run(None, {{image.name: pixels}})
+
+def burst(run):  # milliseconds of one run, over 50 or more
+    start, runs = time.perf_counter(), 0
+    while runs == 0 or time.perf_counter() - start < 0.05:
+        run()
+        runs += 1
+    return 1000 * (time.perf_counter() - start) / runs
+
+runs = [runner(file) for file in files]
+for run in runs:
+    burst(run)  # warms up
+rounds = [[burst(run) for run in runs] for _ in range(30)]
+medians = [statistics.median(times) for times in zip(*rounds)]
+for file, median in zip(files, medians):
+    print(f"{{file}}: {{median:.3f}} ms"){compared if len(names) > 1 else ""}"""

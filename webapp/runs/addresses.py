@@ -39,6 +39,7 @@ class RunUrls:
         "filters": "networks:filters",  # + name
         "network_table": "networks:table",  # + name, one of webapp.networks.kept_tables, and csv or json: to keep
         "look": "networks:look",  # + name; POST
+        "keep_timing": "devices:keep",  # + name; POST
         "cancel": "runs:cancel",  # POST
         "pause": "runs:pause",  # POST
         "resume": "runs:resume",  # POST
@@ -57,6 +58,7 @@ class RunUrls:
             "question",
             "filters",
             "look",
+            "keep_timing",
             "table",
             "network_table",
         }
@@ -75,6 +77,7 @@ class RunUrls:
             "measure",
             "quantize",
             "look",
+            "keep_timing",
             "save_view",
         }
     )

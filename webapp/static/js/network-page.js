@@ -1,7 +1,10 @@
-// A network that lives, or whose ONNX form is being made: its page is kept fresh until nothing more will change.
+// A network that lives, or whose ONNX form is being made, or its ancestor's: its page is kept fresh until nothing more
+// will change.
 
+import "./devices/panel.js";
 import { keepFresh } from "./fresh.js";
 import "./keeping.js";
 import "./predictions.js";
 
 keepFresh("network-head", 3000);
+keepFresh("devices-timer", 3000);

@@ -47,8 +47,8 @@ function replace(part) {
   held.delete(part.id);
   if (!present || known.get(part.id) === now) return false;
   const focus = present.contains(document.activeElement) ? document.activeElement : null;
-  if (focus?.matches(TYPED) || present.matches(":active")) {
-    held.set(part.id, part); // somebody types here, or is about to let a button go
+  if (focus?.matches(TYPED) || present.matches(":active, [aria-busy=true]")) {
+    held.set(part.id, part); // somebody types here, or is about to let a button go, or something runs that began here
     return false;
   }
   known.set(part.id, now);
@@ -67,7 +67,7 @@ function replace(part) {
 }
 
 // The last part of an ended run is followed by none that would bring it.
-for (const kind of ["focusout", "pointerup", "pointercancel"]) {
+for (const kind of ["focusout", "pointerup", "pointercancel", "eustress:idle"]) {
   document.addEventListener(kind, () => held.size && setTimeout(() => put(held.values()), 100)); // a click comes first
 }
 
