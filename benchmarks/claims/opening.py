@@ -82,7 +82,8 @@ def _widest(studies: Sequence[Measured]) -> float:
 
 
 def _settings(studies: Sequence[Measured]) -> str:
-    return " and ".join(here.claim.title for here in studies if any(_sure(here, control) for control in _RIVALS))
+    titles = [here.claim.title for here in studies if any(_sure(here, control) for control in _RIVALS)]
+    return " and ".join([", ".join(titles[:-1]), titles[-1]] if len(titles) > 1 else titles)
 
 
 def _ours(here: Measured, control: str) -> str:
@@ -106,8 +107,8 @@ def _table(studies: Sequence[Measured]) -> Iterator[str]:
         yield f"| {here.claim.title} | {' | '.join(cells)} |"
     yield ""
     yield (
-        "*Test points of generations with stress minus those of the column, paired by seed. Where those have a teacher, "
-        "controls from scratch, which have none, are held against generations without one (`unled`).*"
+        "*Test points of generations with stress minus those of the column, paired by seed. Where those have a "
+        "teacher, controls from scratch, which have none, are held against generations without one (`unled`).*"
     )
 
 
