@@ -46,8 +46,8 @@ class RunFields(TrainingFields):
         1.0,
         "number",
         "Width",
-        "Multiplies the number of filters of every layer of the base network. A narrow one trains faster, but gains less "
-        "speed from being cut: its first layers are soon too thin to fill a processor's vectors.",
+        "Multiplies the number of filters of every layer of the base network. A narrow one trains faster, but gains "
+        "less speed from being cut: its first layers are soon too thin to fill a processor's vectors.",
         "network",
         minimum=0.05,
         maximum=2.0,
