@@ -115,13 +115,81 @@ def test_it_can_be_stopped_and_is_not_renewed_under_it(open_page: Callable[..., 
 
 
 def test_what_cannot_be_timed_is_said(open_page: Callable[..., Page], exported: Run) -> None:
-    page = open_page(f"/runs/{exported.pk}/networks/5-2/")
     stored = exported.networks.get(name="5-2").onnx
     with default_storage.open(stored.name, "wb") as file:
         file.write(b"\x08\x08 not a network")
+    page = open_page(f"/runs/{exported.pk}/networks/5-2/")
     page.get_by_role("button", name=BUTTON).click()
     expect(page.get_by_role("alert")).to_contain_text("ONNX Runtime could not run it here", timeout=PATIENCE)
+    with default_storage.open(stored.name, "wb") as file:
+        file.write(b"half")
+    page.get_by_role("button", name=BUTTON).click()
+    expect(page.get_by_role("alert")).to_contain_text("the connection broke", timeout=PATIENCE)
     default_storage.delete(stored.name)
     page.get_by_role("button", name=BUTTON).click()
     expect(page.get_by_role("alert")).to_contain_text("not there for you any more", timeout=PATIENCE)
     assert not DeviceTiming.objects.exists()
+
+
+AGENTS = [
+    (
+        "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36",
+        5,
+        "Android phone, Chrome 130",
+    ),
+    (
+        "Mozilla/5.0 (Linux; Android 14; SM-X710) SamsungBrowser/27.0 Chrome/125.0.0.0 Safari/537.36",
+        5,
+        "Android tablet, Samsung Internet 27",
+    ),
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Safari/604.1",
+        5,
+        "iPhone, Safari 18.1",
+    ),
+    (
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.6 Safari/605.1.15",
+        5,
+        "iPad, Safari 17.6",
+    ),
+    ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:131.0) Gecko/20100101 Firefox/131.0", 0, "Mac, Firefox 131"),
+    (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36 Edg/130.0.0.0",
+        0,
+        "Windows computer, Edge 130",
+    ),
+    ("Mozilla/5.0 (X11; Linux aarch64; rv:128.0) Gecko/20100101 Firefox/128.0", 0, "Linux device (ARM), Firefox 128"),
+    ("curl/8.1", 0, "Unknown device, "),
+]
+GUESS = """async ([agent, touches]) => {
+    const { browserOf, kindOf } = await import("/static/js/devices/guess.js");
+    return `${kindOf(agent, touches)}, ${browserOf(agent)}`;
+}"""
+# On a clock of its own, which steps by whole milliseconds: one network takes 0.25 ms, the other 40 ms, and both take ever
+# longer, as on a device that gets warm.
+TURNS = """async () => {
+    const { inTurns } = await import("/static/js/devices/turns.js");
+    let [now, warmth] = [0, 1];
+    const run = (took) => async () => {
+        now += took * warmth;
+        warmth *= 1 + took / 1e5;
+    };
+    const far = [];
+    const clock = () => Math.floor((now += 0.01));
+    const told = ({ done }) => far.push(done);
+    return { ...(await inTurns([run(0.25), run(40)], { clock, told })), far };
+}"""
+
+
+def test_devices_are_called_what_they_most_probably_are(open_page: Callable[..., Page], exported: Run) -> None:
+    page = open_page(f"/runs/{exported.pk}/networks/5-2/")
+    assert [page.evaluate(GUESS, [agent, touches]) for agent, touches, _ in AGENTS] == [said for _, _, said in AGENTS]
+
+
+def test_turns_are_fair_on_a_coarse_clock(open_page: Callable[..., Page], exported: Run) -> None:
+    found = open_page(f"/runs/{exported.pk}/networks/5-2/").evaluate(TURNS)
+    own, ancestor = found["medians"]
+    assert ancestor / own == pytest.approx(160, rel=0.08)
+    assert found["rounds"] > 20
+    assert found["far"] == sorted(found["far"])
+    assert found["far"][-1] == 1

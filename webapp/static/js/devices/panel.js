@@ -104,9 +104,10 @@ function showProgress() {
 
 function start() {
   const { runtime, wasm } = panel().dataset;
-  const { own, ancestor, keep } = button().dataset;
-  const asked = { runtime, wasm, own, ancestor };
-  for (const name of Object.keys(asked)) if (asked[name]) asked[name] = new URL(asked[name], location.href).href;
+  const { own, ownSize, ancestor, ancestorSize, keep } = button().dataset;
+  const whole = (address) => new URL(address, location.href).href; // a worker has another base
+  const asked = { runtime: whole(runtime), wasm: whole(wasm), own: { url: whole(own), size: Number(ownSize) } };
+  if (ancestor) asked.ancestor = { url: whole(ancestor), size: Number(ancestorSize) };
   const called = label()?.value.trim() ?? "";
   if (called && called !== guessed) remember(called);
   button().disabled = true;
@@ -140,12 +141,13 @@ function start() {
 function end() {
   running?.terminate();
   running = null;
+  const focused = place().contains(document.activeElement);
   place().replaceChildren();
   place().hidden = true;
   document.getElementById("devices-timer").removeAttribute("aria-busy");
   if (button()) {
     button().disabled = false;
-    button().focus({ preventScroll: true });
+    if (focused) button().focus({ preventScroll: true });
   }
   document.dispatchEvent(new Event("eustress:idle"));
 }

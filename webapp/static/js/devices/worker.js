@@ -1,5 +1,6 @@
 // Runs a network and its ancestor in ONNX Runtime Web, in turns, away from the page. Asked once by a message {runtime,
-// wasm, own, ancestor?} of addresses, it answers with messages {step, ...} and at the end {result} or {failure}.
+// wasm, own, ancestor?} of addresses, the networks' with the bytes that are to come as {url, size}, it answers with
+// messages {step, ...} and at the end {result} or {failure}.
 // This file's own content policy, and no page's, allows WebAssembly: see webapp/static_files.py.
 
 import { inTurns } from "./turns.js";
@@ -21,32 +22,35 @@ addEventListener("message", async ({ data }) => {
 
 async function timed({ runtime, wasm, own, ancestor }) {
   if (typeof WebAssembly !== "object") throw new Failure("wasm");
-  const addresses = ancestor ? [own, ancestor] : [own];
+  const wanted = ancestor ? [own, ancestor] : [own];
+  const total = wanted.reduce((sum, { size }) => sum + size, 0);
   const files = [];
-  for (const [i, address] of addresses.entries()) files.push(await fetched(address, i, addresses.length));
+  let before = 0;
+  for (const one of wanted) {
+    files.push(await fetched(one, (bytes) => postMessage({ step: "fetching", done: (before + bytes) / total })));
+    before += one.size;
+  }
   postMessage({ step: "starting" });
   const ort = await prepared(runtime, wasm);
-  const runs = [await runner(ort, files[0])];
+  const runs = [await runner(ort, files.shift())]; // let go as soon as the runtime has it
   let alone = "";
   try {
-    if (ancestor) runs.push(await runner(ort, files[1]));
+    if (ancestor) runs.push(await runner(ort, files.shift()));
   } catch (error) {
     if (kindOf(error) !== "memory") throw error;
     alone = "memory"; // that it does not fit is a finding, too
   }
-  files.length = 0;
   postMessage({ step: "warming" });
   const { medians, rounds } = await inTurns(runs, { told: (far) => postMessage({ step: "timing", ...far }) });
   return { ms: medians[0], ancestor: medians[1] ?? null, rounds, alone };
 }
 
-async function fetched(address, index, of) {
-  const response = await fetch(address, { headers: { "X-Requested-With": "fetch" } }).catch(() => {
+async function fetched({ url, size }, told) {
+  const response = await fetch(url, { headers: { "X-Requested-With": "fetch" } }).catch(() => {
     throw new Failure("connection");
   });
   if (!response.ok) throw new Failure("gone");
-  const total = Number(response.headers.get("Content-Length")) || 0;
-  const pieces = [];
+  const file = new Uint8Array(size); // throws where the device has no such room
   let received = 0;
   const reader = response.body.getReader();
   for (;;) {
@@ -54,16 +58,12 @@ async function fetched(address, index, of) {
       throw new Failure("connection");
     });
     if (done) break;
-    pieces.push(value);
+    if (received + value.length > size) throw new Failure("gone"); // another file than the page told of
+    file.set(value, received);
     received += value.length;
-    if (total) postMessage({ step: "fetching", done: (index + received / total) / of });
+    told(received);
   }
-  const file = new Uint8Array(received); // throws where the device has no such room
-  let at = 0;
-  for (const piece of pieces) {
-    file.set(piece, at);
-    at += piece.length;
-  }
+  if (received < size) throw new Failure("connection");
   return file;
 }
 
