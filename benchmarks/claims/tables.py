@@ -85,7 +85,10 @@ def _seconds(here: Measured, arm: Arm) -> str:
 
 
 def _whole(here: Measured, arm: Arm) -> str:
-    return f"{geometric(list(here.chosen(arm.name, 'parameters').values())):,.0f}"
+    """Parameters; of a masked network also how many are no masked zeros."""
+    all_of_them, alive = (list(here.chosen(arm.name, key).values()) for key in ("parameters", "living_synapses"))
+    there, living = geometric(all_of_them), geometric(alive or all_of_them)
+    return f"{there:,.0f}" if living >= 0.995 * there else f"{there:,.0f} ({living:,.0f} living)"
 
 
 def _times(here: Measured, arm: Arm, key: str) -> str:

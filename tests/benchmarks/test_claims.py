@@ -136,15 +136,22 @@ def made(
     """A result as a unit would have written it."""
     claim = CLAIMS[of]
     own = claim.arm(arm)
-    ancestor = {"id": "ancestor", "parameters": 431_080, "macs": 2_293_000, "validation": 0.99, "test": 0.991}
+    ancestor = {
+        "id": "ancestor",
+        "parameters": 431_080,
+        "living_synapses": 431_080,
+        "macs": 2_293_000,
+        "validation": 0.99,
+        "test": 0.991,
+    }
     generation = {
         **ancestor, "parameters": parameters, "generation": 1, "shock": shock, "validation": test,
         "epochs": {"gestation": 0.8, "growth": 1.2}, "seconds": {"growth": 2.0},
         "history": [{"phase": "growth", "epoch": 1.0, "accuracy": 0.986}],
     }  # fmt: skip
     small = {
-        **ancestor, "parameters": parameters, "validation": test, "test": test, "latency_ms": 0.1,
-        "ancestor_latency_ms": 0.5, "times_smaller": 431_080 / parameters,
+        **ancestor, "parameters": parameters, "living_synapses": parameters, "validation": test, "test": test,
+        "latency_ms": 0.1, "ancestor_latency_ms": 0.5, "times_smaller": 431_080 / parameters,
         "times_fewer_macs": 20.0, "times_faster": faster, "time_shares": shares,
     }  # fmt: skip
     found = {
