@@ -165,8 +165,8 @@ GUESS = """async ([agent, touches]) => {
     const { browserOf, kindOf } = await import("/static/js/devices/guess.js");
     return `${kindOf(agent, touches)}, ${browserOf(agent)}`;
 }"""
-# On a clock of its own, which steps by whole milliseconds: one network takes 0.25 ms, the other 40 ms, and both take ever
-# longer, as on a device that gets warm.
+# On a clock of its own, which steps by whole milliseconds: one network takes 0.25 ms, the other 40 ms, and both take
+# ever longer, as on a device that gets warm.
 TURNS = """async () => {
     const { inTurns } = await import("/static/js/devices/turns.js");
     let [now, warmth] = [0, 1];
