@@ -68,6 +68,7 @@ def test_what_was_timed_is_kept_and_the_panel_comes_back_with_it(client_of: Any,
     assert "<html" not in part
     for page in (part, client_of(eve).get(page_of(exported)).content.decode()):
         assert "Door controller" in page
+        assert "not kept" not in page
         assert "7.1× faster" in page
         assert "by Eve" in page
 
@@ -192,6 +193,7 @@ def test_a_viewer_times_and_keeps_nothing(client_of: Any, vic: Any, exported: Ru
     page = client.get(page_of(exported)).content.decode()
     assert BUTTON in page
     assert "data-keep=" not in page
+    assert "shown to you, and not kept" in page
     assert "5.0× faster" in page
     assert keep(client, exported).status_code == 403
 
