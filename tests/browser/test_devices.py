@@ -193,3 +193,14 @@ def test_turns_are_fair_on_a_coarse_clock(open_page: Callable[..., Page], export
     assert found["rounds"] > 20
     assert found["far"] == sorted(found["far"])
     assert found["far"][-1] == 1
+
+
+def test_what_does_not_fit_beside_it_is_left_out_and_said(open_page: Callable[..., Page], exported: Run) -> None:
+    """An ancestor of which the page tells more bytes than a browser gives to one file."""
+    page = open_page(f"/runs/{exported.pk}/networks/5-2/")
+    page.get_by_role("button", name=BUTTON).evaluate("(button) => { button.dataset.ancestorSize = String(2 ** 52); }")
+    page.get_by_role("button", name=BUTTON).click()
+    said = page.locator("#devices").get_by_role("status")
+    expect(said).to_contain_text("does not fit into the memory", timeout=PATIENCE)
+    expect(page.locator("#devices-timings")).to_contain_text("just now")
+    assert DeviceTiming.objects.get().ancestor_ms is None

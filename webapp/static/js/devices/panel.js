@@ -69,7 +69,7 @@ export function compared(ratio) {
 function sentence({ ms, ancestor, alone }) {
   const own = element("b", { textContent: milliseconds(ms) });
   if (ancestor !== null) return [own, ` an image; the ancestor takes ${milliseconds(ancestor)}. On this device that is `, element("b", { textContent: compared(ancestor / ms) }), "."];
-  return [own, ` an image on this device.${alone === "memory" ? " Its ancestor does not fit into the memory that this browser has." : ""}`];
+  return [own, ` an image on this device.${alone ? " Its ancestor does not fit into the memory that this browser has." : ""}`];
 }
 
 // -- showing

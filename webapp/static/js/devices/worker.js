@@ -22,27 +22,28 @@ addEventListener("message", async ({ data }) => {
 
 async function timed({ runtime, wasm, own, ancestor }) {
   if (typeof WebAssembly !== "object") throw new Failure("wasm");
-  const wanted = ancestor ? [own, ancestor] : [own];
-  const total = wanted.reduce((sum, { size }) => sum + size, 0);
-  const files = [];
-  let before = 0;
-  for (const one of wanted) {
-    files.push(await fetched(one, (bytes) => postMessage({ step: "fetching", done: (before + bytes) / total })));
-    before += one.size;
-  }
+  const total = own.size + (ancestor?.size ?? 0);
+  const told = (bytes) => postMessage({ step: "fetching", done: bytes / total });
+  const files = [await fetched(own, told)];
+  if (ancestor) files.push(await ifItFits(() => fetched(ancestor, (bytes) => told(own.size + bytes))));
   postMessage({ step: "starting" });
   const ort = await prepared(runtime, wasm);
   const runs = [await runner(ort, files.shift())]; // let go as soon as the runtime has it
-  let alone = "";
-  try {
-    if (ancestor) runs.push(await runner(ort, files.shift()));
-  } catch (error) {
-    if (kindOf(error) !== "memory") throw error;
-    alone = "memory"; // that it does not fit is a finding, too
-  }
+  const other = files[0] ? await ifItFits(() => runner(ort, files.shift())) : null;
+  if (other) runs.push(other);
   postMessage({ step: "warming" });
   const { medians, rounds } = await inTurns(runs, { told: (far) => postMessage({ step: "timing", ...far }) });
-  return { ms: medians[0], ancestor: medians[1] ?? null, rounds, alone };
+  return { ms: medians[0], ancestor: medians[1] ?? null, rounds, alone: Boolean(ancestor) && !other };
+}
+
+// Null where the memory does not suffice: that an ancestor does not fit into a device is a finding, too.
+async function ifItFits(make) {
+  try {
+    return await make();
+  } catch (error) {
+    if (kindOf(error) !== "memory") throw error;
+    return null;
+  }
 }
 
 async function fetched({ url, size }, told) {
