@@ -40,8 +40,8 @@ def compared(file: Path, data: Data) -> dict[str, Any]:
     """A network's two ONNX forms: bytes, the task's measure, milliseconds."""
     loaded = load_network(file)
     whole = export_onnx(loaded.model, loaded.genome, pixels=False)
-    images = training_images(data, Exported(whole, loaded.model), IMAGES, seed=0)
-    small = quantize(whole, images, whole_last=data.task == "detection")
+    batches = training_images(data, Exported(whole, loaded.model), IMAGES, seed=0, batch=16)
+    small = quantize(whole, batches, whole_last=data.task == "detection")
     found = measure_exported(small, loaded.model, task_for(data.task), data.validation, data)
     times = latency_ms({"whole": whole, "small": small}, seconds=SECONDS)
     return {
@@ -80,6 +80,7 @@ def main() -> int:
     for name, which, measure in [*asked, *((name, "evolved", evolved) for name in options.evolved)]:
         claim = register.find(name)
         row = measure(claim, claim.spec(claim.arm("evolved"), 0))
+        row |= {"machine": results.machine(), "versions": results.versions()}
         rows[f"{name}, {which}"] = row
         print(
             f"{name}, {which}: {row['bytes'] / row['bytes_int8']:.1f}x smaller, {row['metric']} "
@@ -87,7 +88,7 @@ def main() -> int:
             f"{row['latency_ms'] / row['latency_ms_int8']:.2f}x as fast",
             flush=True,
         )
-        write_json(OUT, {"rows": rows, "machine": results.machine(), "versions": results.versions()})
+        write_json(OUT, {"rows": rows})
     return 0
 
 

@@ -66,12 +66,12 @@ def _measured(network: Network, part: str) -> dict[str, Any]:
 
     model, data = opened(network)
     found = measure_exported(
-        content(network.onnx),
+        _content(network.onnx),
         model,
         task_for(data.task),
         data.validation if part == VALIDATION else data.test,
         data,
-        boxes=content(network.onnx_nms) if network.onnx_nms else None,
+        boxes=_content(network.onnx_nms) if network.onnx_nms else None,
         most=most(network),
         check=check,
     )
@@ -99,7 +99,7 @@ def most(network: Network) -> int:
     return max(LEAST, min(MOST, WORK // (network.macs or 1)))
 
 
-def content(stored: FieldFile) -> bytes:
+def _content(stored: FieldFile) -> bytes:
     with stored.open("rb") as file:
         return file.read()
 

@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.core.files.storage import default_storage
+from django.db.models import F, FileField, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from evolution_core.spec import EustressError
@@ -72,8 +73,12 @@ class Making:
 
     @patiently
     def settle(self, network_id: int, **fields: Any) -> None:
-        """Put fields of a network down; the next attempt is a first one again."""
-        Network.objects.filter(pk=network_id).update(**fields, **{self._attempts: 0})
+        """Put fields of a network down; the next attempt is a first one again. Where its run has been deleted
+        meanwhile, so are the files that the fields name."""
+        if not Network.objects.filter(pk=network_id).update(**fields, **{self._attempts: 0}):
+            for name, value in fields.items():
+                if value and isinstance(Network._meta.get_field(name), FileField):
+                    default_storage.delete(value)
 
     @property
     def _attempts(self) -> str:

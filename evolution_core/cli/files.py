@@ -110,16 +110,20 @@ def _export_integers(network: LoadedNetwork, path: Path, data: str) -> None:
     from ..architectures.onnx_import import deployed
     from ..data import load
     from ..export import export_onnx, quantize
+    from ..export.onnx_file import write_atomically
     from ..life.images import seen_as
     from ..measurement.exported import Exported, training_images
     from ..spec import RunSpec
+    from ..tasks import task_for
+    from ..tasks.memory import images_at_once
 
     genome = network.genome
     images = seen_as(load(Path(data), spec=RunSpec(), shape=genome.shape), genome.mean, genome.std)
     model = deployed(network.model, genome.final)
     whole = export_onnx(model, genome)
-    chosen = training_images(images, Exported(whole, model), QUANTIZED_BY, 0)
-    path.write_bytes(quantize(whole, chosen, whole_last=genome.task == "detection"))
+    together = images_at_once(model, genome.shape, task_for(genome.task).most_at_once)
+    batches = training_images(images, Exported(whole, model), QUANTIZED_BY, 0, together)
+    write_atomically(path, quantize(whole, batches, whole_last=genome.task == "detection"))
 
 
 QUANTIZED_BY = 256  # training images

@@ -118,7 +118,7 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
         required=True,
         choices=[*EXPORTS, INTEGERS],
         help="onnx, onnx-nms (a detector that answers boxes: decoding and suppression are inside), genome (JSON), or "
-        "onnx-int8 (8-bit integers, about a quarter of the size).",
+        "onnx-int8 (8-bit integers, down to a quarter of the size).",
     )
     export.add_argument("--data", metavar="PATH", help="For onnx-int8: the images it was trained on set its steps.")
     export.add_argument("--out", required=True, metavar="PATH", help="The file to write.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -112,11 +112,14 @@ def _takes_pixels(runner: Any) -> bool:
     return str(about.get("input", {}).get("range", "")).startswith("pixels")
 
 
-def training_images(data: Data, file: Exported, count: int, seed: int) -> np.ndarray:
-    """float32 [n, C, H, W]: at most `count` training images, drawn by seed, as `file` takes them."""
-    from evolution_core.life.images import inputs, sample
+def training_images(data: Data, file: Exported, count: int, seed: int, batch: int) -> Iterator[np.ndarray]:
+    """float32 [n, C, H, W], `batch` at a time: at most `count` training images, drawn by seed, as `file` takes them."""
+    from evolution_core.life.images import sample
+    from evolution_core.tasks import pixels
 
-    return inputs(sample(data, count, seed, "quantizing"), as_taken(data, file)).numpy()
+    fed = as_taken(data, file)
+    for images in sample(data, count, seed, "quantizing").images.split(batch):
+        yield pixels.normalise(images, fed.mean, fed.std).contiguous().numpy()
 
 
 def as_taken(data: Data, file: Exported) -> Data:

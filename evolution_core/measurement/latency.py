@@ -16,8 +16,9 @@ from evolution_core.spec import NetworkError
 clock = time.thread_time if time.get_clock_info("thread_time").resolution <= 1e-5 else time.perf_counter
 
 
-def session(network: bytes | Path | str, *, profile: Path | None = None) -> Any:
-    """An ONNX Runtime session on one CPU thread; with `profile` it records every step in a file whose name begins so.
+def session(network: bytes | Path | str, *, profile: Path | None = None, optimized: bool = True) -> Any:
+    """An ONNX Runtime session on one CPU thread; with `profile` it records every step in a file whose name begins so,
+    not `optimized` it runs the file's steps as they stand.
     Raises NetworkError when the file cannot be run."""
     import onnxruntime
 
@@ -25,6 +26,8 @@ def session(network: bytes | Path | str, *, profile: Path | None = None) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if profile is not None:
         options.enable_profiling, options.profile_file_prefix = True, str(profile)
     content = network if isinstance(network, bytes) else str(network)

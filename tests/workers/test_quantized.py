@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.files.storage import default_storage
 
 from evolution_core.measurement.latency import session
 from webapp.networks.models import Network
+from webapp.runs.models import Run
 from workers import materials, pace, quantized
 from workers.stopping import stopping
 
@@ -44,17 +47,36 @@ def test_it_is_made_of_the_other_form_and_measured_beside_it(asked: Network) -> 
     assert figures["validation"]["of"] == len(data.validation)
     assert figures["validation"]["onnx"] == pytest.approx(figures["validation"]["torch"], abs=0.2)
     assert 0 < figures["validation"]["difference"] < figures["validation"]["largest"]
+    assert not list(settings.WORK_ROOT.glob("int8-*"))
     assert figures["images"] == len(data.train)  # there are not 256 of them
     assert figures["latency_ms"] > 0 < figures["onnx_latency_ms"]
-    again = quantize(asked)
-    assert (again.int8_sha256, again.int8_figures) == (found.int8_sha256, figures)
+    Network.objects.update(int8_state=REQUESTED)
+    assert quantize(asked).int8_sha256 == found.int8_sha256
 
 
-def test_a_file_that_cannot_be_read_is_told(asked: Network) -> None:
+@pytest.mark.parametrize(("sha256", "said"), [("", "cannot run this network"), ("as it was", "damaged")])
+def test_a_file_that_cannot_be_read_is_told(asked: Network, sha256: str, said: str) -> None:
     Path(asked.onnx.path).write_bytes(b"no file")
+    if not sha256:
+        Network.objects.update(onnx_sha256="")
     found = quantize(asked)
     assert (found.onnx_state, found.int8_state) == (READY, FAILED)
-    assert found.int8_message
+    assert said in found.int8_message
+
+
+def test_nothing_is_left_of_a_run_that_is_deleted_meanwhile(asked: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_of = quantized._made
+
+    def deleting(network: Network) -> dict[str, Any]:  # noqa: F811
+        found = made_of(network)
+        assert default_storage.exists(found["int8"])
+        Run.objects.all().delete()
+        return found
+
+    monkeypatch.setattr(quantized, "_made", deleting)
+    name = f"runs/{asked.run_id}/{asked.name}.int8.onnx"
+    quantized.quantize(asked.pk)
+    assert not default_storage.exists(name)
 
 
 def test_an_orderly_stop_is_no_failure_and_what_kills_its_workers_is_given_up(

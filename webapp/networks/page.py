@@ -360,8 +360,8 @@ def _in_integers(network: Network, urls: RunUrls, ready: bool) -> list[Download]
         Download(
             "onnx-int8",
             "ONNX, 8 bits",
-            "Weights and activations in 8-bit integers: about a quarter of the size, and faster where a device "
-            "multiplies them in hardware. Calibrated on training images, not trained any further.",
+            "Weights and activations in 8-bit integers: down to a quarter of the size, and faster where a device "
+            "multiplies them in hardware. Small networks gain less, and may get slower. Nothing more is trained.",
             urls.download(network.name, "onnx-int8") if made else "",
             downloads.stored_size(network.int8) if made else None,
             network.int8_sha256 if made else "",

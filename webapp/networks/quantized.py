@@ -22,6 +22,8 @@ def sentences(network: Network, metric: str) -> Iterator[str]:
             f"{percent(found['onnx'], 2)} {metric} on {exported.of_images(found)} validation images, "
             f"{points(100 * (found['onnx'] - found['torch']))} points against PyTorch."
         )
+    if isinstance(figures.get("images"), int):
+        yield f"Its steps were set by {figures['images']:,} training images."
     own, other = figures.get("latency_ms"), figures.get("onnx_latency_ms")
     if isinstance(own, (int, float)) and isinstance(other, (int, float)) and own > 0:
         pace = compared(other / own, "milliseconds")

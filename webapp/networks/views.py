@@ -110,8 +110,10 @@ def measure(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 def quantize(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     """Asks a worker for the ONNX form in 8-bit integers; asking twice makes it once."""
     network = _network(request, pk, name)
-    idle = Network.objects.filter(pk=network.pk, onnx_state=Network.Made.READY).exclude(
-        int8_state__in=[Network.Made.REQUESTED, Network.Made.READY]
+    idle = (
+        Network.objects.filter(pk=network.pk, onnx_state=Network.Made.READY)
+        .exclude(onnx="")
+        .exclude(int8_state__in=[Network.Made.REQUESTED, Network.Made.READY])
     )
     if idle.update(int8_state=Network.Made.REQUESTED, int8_message=""):
         dispatch("workers.quantize", network.pk)

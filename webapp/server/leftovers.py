@@ -12,6 +12,7 @@ from django.conf import settings
 HALF_MADE = (
     "onnx-*",  # workers/exports.py
     "figures-*",  # workers/exported.py
+    "int8-*",  # workers/quantized.py
     "inside-*",  # workers/inside.py
     "dry-run-*",  # evolution_core/dry_run
     "data/*/.*-v*",  # evolution_core/data/store.py: images that were being read
