@@ -12,7 +12,7 @@ from evolution_core.export import export_onnx
 from evolution_core.genome import cluster_probability, trace_clusters
 from evolution_core.measurement import latency_ms
 from evolution_core.measurement.counts import count_bytes, count_parameters, walk
-from evolution_core.measurement.layer_times import layer_shares
+from evolution_core.measurement.layer_times import layer_milliseconds
 from evolution_core.records import NetworkRecord
 from evolution_core.seeds import generator
 from evolution_core.spec import RunSpec
@@ -42,8 +42,8 @@ def cut_only(
     files = {"child": export_onnx(child, shape), "parent": export_onnx(parent, shape)}
     times = latency_ms(files, rounds=ROUNDS, seconds=SECONDS)
     tell(f"{times['parent']:.1f} -> {times['child']:.1f} ms")
-    shares = {
-        name: layer_shares(files[name], [row["layer"] for row in walk(model, shape).rows if row["macs"]])
+    taken = {
+        name: layer_milliseconds(files[name], [row["layer"] for row in walk(model, shape).rows if row["macs"]])
         for name, model in (("parent", parent), ("child", child))
     }
     ancestor = _record("ancestor", parent, shape, clusters.counts(), times["parent"], times["parent"])
@@ -54,15 +54,16 @@ def cut_only(
         "seconds": 0.0,
         "metric": None,
         "proof": {"ok": proof.ok, "difference": proof.difference, "tolerance": proof.tolerance},
-        "ancestor": results.network(ancestor, ancestor) | {"time_shares": _rounded(shares["parent"])},
+        "ancestor": results.network(ancestor, ancestor) | {"time_shares": _shares(taken["parent"])},
         "generations": [],
         "networks": [],
-        "chosen": results.network(own, ancestor) | {"time_shares": _rounded(shares["child"])},
+        "chosen": results.network(own, ancestor) | {"time_shares": _shares(taken["child"])},
     }
 
 
-def _rounded(shares: dict[str, float]) -> dict[str, float]:
-    return {layer: round(share, 4) for layer, share in shares.items()}
+def _shares(milliseconds: dict[str, float]) -> dict[str, float]:
+    whole = sum(milliseconds.values())
+    return {layer: round(taken / whole, 4) for layer, taken in milliseconds.items()} if whole else {}
 
 
 def _record(

@@ -17,8 +17,8 @@ from .latency import image_for, session
 LEAST, MOST = 4, 100  # images
 
 
-def layer_shares(network: bytes, layers: Collection[str], *, seconds: float = 1.0) -> dict[str, float]:
-    """The share of one image's time, 0 to 1, that each of `layers` takes; the shares sum to 1.
+def layer_milliseconds(network: bytes, layers: Collection[str], *, seconds: float = 1.0) -> dict[str, float]:
+    """How many milliseconds of one image's time each of `layers` takes.
 
     `network` is an ONNX file of ours, in which steps are named after the layers. A layer's time is that of its
     products and of all that follows them before the next layer's: ONNX Runtime fuses normalisation and activation
@@ -33,8 +33,7 @@ def layer_shares(network: bytes, layers: Collection[str], *, seconds: float = 1.
     for step, taken in _profile(network, seconds):
         owner = owners.get(step, owner)
         spent[owner] += taken
-    whole = sum(spent.values())
-    return {name: taken / whole for name, taken in spent.items()} if whole else {}
+    return {name: taken / 1000.0 for name, taken in spent.items()}
 
 
 def _owners(graph: onnx.GraphProto, layers: Collection[str]) -> dict[str, str]:

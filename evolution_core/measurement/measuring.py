@@ -10,13 +10,15 @@ from torch import nn
 
 from .counts import count_bytes, count_parameters, walk
 from .latency import latency_ms
-from .layer_times import layer_shares
+from .layer_times import layer_milliseconds
+
+ADDS_UP = 1.25  # by how much recorded steps may miss the latency
 
 
 @dataclass(frozen=True)
 class Measurement:
     """One network's costs for one image. Latencies in milliseconds, memory in bytes; `layers` as `layer_table`, and
-    `milliseconds`, which sum to the latency, where they are known (see `layer_shares`)."""
+    `milliseconds`, which sum to the latency, where they are known (see `layer_milliseconds`)."""
 
     parameters: int
     macs: int
@@ -64,8 +66,13 @@ def measure(
 
 
 def _timed(rows: list[dict[str, Any]], network: bytes, latency: float, seconds: float) -> list[dict[str, Any]]:
-    shares = layer_shares(network, [row["layer"] for row in rows if row["macs"]], seconds=seconds)
+    """The rows with what each takes of the latency. As they are where the recorded steps do not add up to about that:
+    recording costs a microsecond or two a step, which is most of what a tiny network's steps take."""
+    found = layer_milliseconds(network, [row["layer"] for row in rows if row["macs"]], seconds=seconds)
+    whole = sum(found.values())
+    if not latency / ADDS_UP <= whole <= latency * ADDS_UP:
+        return rows
     return [
-        row | {"milliseconds": round(latency * shares[row["layer"]], 5)} if row["layer"] in shares else row
+        row | {"milliseconds": round(latency * found[row["layer"]] / whole, 5)} if row["layer"] in found else row
         for row in rows
     ]

@@ -93,7 +93,7 @@ def test_where_the_time_goes_is_told_layer_by_layer(client_of: Any, ada: Any, ch
     share = 100 * slowest["milliseconds"] / sum(row["milliseconds"] for row in rows)
     assert slowest["time"] == pytest.approx(share / 100)
     note = next(row["note"] for row in found.context["figures"] if row["label"] == "Latency")
-    assert note.endswith(f"{slowest['layer']} alone takes {share:.0f}\u202f% of it")
+    assert note.endswith(f"{slowest['layer']} with what follows it takes {share:.0f}\u202f% of it")
     assert '<th scope="col" class="num">Time</th>' in found.content.decode()
     lines = client_of(ada).get(f"{address}tables/layers.csv").content.decode("utf-8-sig").splitlines()
     assert lines[0].endswith('"milliseconds","milliseconds_before"')

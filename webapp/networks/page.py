@@ -266,11 +266,13 @@ def layer_rows(network: Network, ancestor: dict[str, Any]) -> list[dict[str, Any
 
 
 def slowest(layers: list[dict[str, Any]], least: float = 0.25) -> str:
-    """A sentence on the layer that takes most of the time, where that is a share of `least` or more: to narrow any
-    other helps little. "" otherwise, and where times are not known."""
+    """A sentence on the layer that takes most of the time, with what follows it, where that is a share of `least` or
+    more: to narrow any other helps little. "" otherwise, and where times are not known."""
     most = max(layers, key=lambda row: row.get("time") or 0.0, default={})
     share = most.get("time") or 0.0
-    return f"{most['layer']} alone takes {100 * share:.0f}\u202f% of it" if least <= share < 1.0 else ""
+    if not least <= share < 1.0:
+        return ""
+    return f"{most['layer']} with what follows it takes {100 * share:.0f}\u202f% of it"
 
 
 def _seconds(record: dict[str, Any]) -> list[tuple[str, float]]:
