@@ -91,6 +91,19 @@ def test_a_network_is_timed_on_this_device_and_the_row_appears(open_page: Callab
     expect(panel.get_by_label("What this device is called")).to_have_value("The lab’s door")
 
 
+def test_the_panel_comes_to_an_open_page_once_its_network_is_measured(
+    open_page: Callable[..., Page], exported: Run
+) -> None:
+    Run.objects.filter(pk=exported.pk).update(state=Run.State.RUNNING)
+    Network.objects.filter(run=exported, name="5-2").update(state="living", phase="growth")
+    page = open_page(f"/runs/{exported.pk}/networks/5-2/")
+    expect(page.locator("#devices")).to_be_hidden()
+    Network.objects.filter(run=exported, name="5-2").update(state="measured", phase="")
+    expect(page.get_by_role("button", name=BUTTON)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("link", name="On devices")).to_be_visible()
+    expect(page.locator("#device-label")).not_to_have_value("")
+
+
 def test_a_guest_times_it_and_nothing_is_kept(fresh_page: Callable[..., Page], exported: Run, ada: Any) -> None:
     link = ShareLink.objects.create(run=exported, created_by=ada)
     page = fresh_page()

@@ -7,4 +7,3 @@ import "./keeping.js";
 import "./predictions.js";
 
 keepFresh("network-head", 3000);
-keepFresh("devices-timer", 3000);
