@@ -52,7 +52,9 @@ def _resnet(found: Found) -> str:
 
 def _yolo(found: Found) -> str:
     here = found["yolo-half"]
-    return f"where the drop is paid: {_drops(here, 'evolved')} of validation mAP@.5 by generation. {_tried(here)}"
+    slow = found["yolo-speed"].slowest("33x-half")
+    pace = f"a newborn network cut alike spends {100 * slow[1]:.0f} % of its time in {slow[0]}; " if slow else ""
+    return f"{pace}where the drop is paid: {_drops(here, 'evolved')} of validation mAP@.5 by generation. {_tried(here)}"
 
 
 def _recovery(found: Found) -> str:

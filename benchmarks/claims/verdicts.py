@@ -63,7 +63,7 @@ def _yolo(found: Found) -> Verdict:
         return row
     tried = f"tried first, from a quarter of its width: {_told(first, {'evolved': lost}, 'times_smaller', faster)}"
     slow = found["yolo-speed"].slowest("33x-quarter")
-    why = f", {slow[0]} alone taking {100 * slow[1]:.0f} % of its time" if slow else ""
+    why = f" (a newborn one spends {100 * slow[1]:.0f} % of its time in {slow[0]})" if slow else ""
     return replace(row, figure=f"{row.figure}; {tried}{why}")
 
 

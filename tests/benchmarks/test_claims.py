@@ -226,7 +226,7 @@ def test_a_detector_is_told_with_what_was_tried_first(page: Any, tmp_path: Path)
     row = next(line for line in text.split("\n") if line.startswith("| YOLOv2 by width"))
     assert "**target reached**" in row
     assert "33.0x at -1.00 points (one seed), 7.0x faster; tried first, from a quarter of its width: 33.0x" in row
-    assert "3.0x faster, conv1 alone taking 53 % of its time" in row
+    assert "3.0x faster (a newborn one spends 53 % of its time in conv1)" in row
 
 
 def test_a_narrowed_network_of_another_size_is_called_so(page: Any, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_narrowed_network_of_another_size_is_called_so(page: Any, tmp_path: Pa
         made(tmp_path / "results", "evolved", seed, 0.985)
         made(tmp_path / "results", "narrowed", seed, 0.986, parameters=4300 * 13 // 10)
     line = next(line for line in page().read_text().split("\n") if line.startswith("| LeNet-5 on MNIST"))
-    assert ", of 1.3x the size" in line
+    assert ", of 1.30x the parameters" in line
 
 
 def test_the_same_results_give_the_same_files(page: Any, tmp_path: Path) -> None:
