@@ -89,7 +89,7 @@ def _tried(here: Measured) -> str:
     for arm in here.arms():
         against = here.against(arm.name, "evolved")
         if against is not None and (arm.group == REMEDIES or arm.name in ("scratch", "narrowed", "once-stress")):
-            told.append(f"{arm.title} {_points(against)}")
+            told.append(f"{arm.title}{here.larger(arm.name, 'evolved')}: {_points(against)}")
     return f"In its place, against it: {'; '.join(told)}." if told else "No remedy is measured yet."
 
 

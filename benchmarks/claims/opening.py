@@ -47,7 +47,6 @@ _RIVALS = {
     "repair": ("generations with repair instead of stress", "repair"),
     "once-repair": ("one cut with repair", "one cut, repair"),
 }
-LARGER = 1.05  # widths come in steps, so that no uniform one may have just the size; above that it is told
 _MARKS = {1: "better", 0: "level", -1: "worse"}
 
 
@@ -123,16 +122,5 @@ def _cell(here: Measured, control: str) -> str:
     if against is None:
         return ""
     word = f"{_MARKS[against.sign]}: " if against.half is not None and control != "dense" else ""
-    larger = _larger(here, control)
+    larger = here.larger(control, _ours(here, control)) if control != "dense" else ""
     return f"{word}{against.short()}{larger}{'' if against.seeds > 1 else ', one seed'}"
-
-
-def _larger(here: Measured, control: str) -> str:
-    """How much more a control has of what the claim counts, where that is told: ", of 1.33x the multiply-adds"."""
-    if control == "dense":
-        return ""
-    key, said = ("macs", "multiply-adds") if here.claim.base.get("resource") == "macs" else ("parameters",) * 2
-    own, other = here.chosen(_ours(here, control), key), here.chosen(control, key)
-    seeds = sorted(set(own) & set(other))
-    ratio = geometric([other[seed] / own[seed] for seed in seeds]) if seeds else 1.0
-    return f", of {ratio:.2f}x the {said}" if ratio > LARGER else ""

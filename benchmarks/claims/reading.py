@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from . import results
-from .comparing import Difference, paired
+from .comparing import Difference, geometric, paired
 from .declared import Arm, Claim
 
+LARGER = 1.05  # widths come in steps, so that a control may not have just the size; beyond that it is told
 NEAR = 0.5  # points below its parent, within which a generation has come back
 
 
@@ -57,6 +58,13 @@ class Measured:
     def against(self, ours: str, theirs: str) -> Difference | None:
         """Test accuracy, in points, paired by seed."""
         return paired(self.test(ours), self.test(theirs))
+
+    def larger(self, arm: str, than: str) -> str:
+        """How much more of what the claim counts an arm has, where it is told: ", of 1.33x the multiply-adds"."""
+        key, said = ("macs", "multiply-adds") if self.claim.base.get("resource") == "macs" else ("parameters",) * 2
+        own, other = self.chosen(arm, key), self.chosen(than, key)
+        ratios = [own[seed] / other[seed] for seed in sorted(set(own) & set(other))]
+        return f", of {geometric(ratios):.2f}x the {said}" if ratios and geometric(ratios) > LARGER else ""
 
     def against_ancestor(self, arm: str) -> Difference | None:
         """Test accuracy minus the ancestor's own, in points, by seed."""

@@ -58,13 +58,15 @@ def _yolo(found: Found) -> Verdict:
     row = _smaller(found["yolo-half"], "YOLOv2 by width, BCCD: parameters, at most 2 points of mAP50, and 5.5x faster "
                    "(stretch: 8x)", sizes, drop=2.0, faster=faster)  # fmt: skip
     first = found["yolo-bccd"]
-    lost = first.against("evolved", "dense") or first.against_ancestor("evolved")
+    dense = first.against("evolved", "dense")
+    lost = dense or first.against_ancestor("evolved")
     if lost is None or row.status == UNKNOWN:
         return row
     tried = f"tried first, from a quarter of its width: {_told(first, {'evolved': lost}, 'times_smaller', faster)}"
     slow = found["yolo-speed"].slowest("33x-quarter")
     why = f" (a newborn one spends {100 * slow[1]:.0f} % of its time in {slow[0]})" if slow else ""
-    return replace(row, figure=f"{row.figure}; {tried}{why}")
+    held = "" if dense else ", against its own ancestor, trained for fewer epochs"
+    return replace(row, figure=f"{row.figure}; {tried}{why}{held}")
 
 
 def _unmeasured(claim: str, target: str, stretch: str, command: str) -> Verdict:

@@ -211,7 +211,7 @@ def test_a_target_that_is_missed_is_reported_as_such(page: Any, tmp_path: Path) 
     assert "-2.0 and +0.0 points" in why
     assert "No remedy is measured yet." in why
     made(tmp_path / "results", "scratch", 0, 0.975)
-    assert "from scratch, as long +0.50 points (one seed)" in page().read_text()
+    assert "from scratch, as long: +0.50 points (one seed)" in page().read_text()
 
 
 def test_a_detector_is_told_with_what_was_tried_first(page: Any, tmp_path: Path) -> None:
