@@ -91,7 +91,7 @@ def test_a_part_that_waited_for_typing_comes_when_the_field_is_left(open_page: A
 
 
 def asked_later(page: Page) -> list[str]:
-    """What the page still asks for, given time for every loop's next look; its icon the browser fetches when it likes."""
+    """What the page still asks for, given time for every loop's next look. Its icon comes when the browser likes."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(7000)
