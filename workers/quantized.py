@@ -51,17 +51,15 @@ def _made(network: Network) -> dict[str, Any]:
         together = images_at_once(model, data.shape, task.most_at_once)
         batches = training_images(data, Exported(whole, model), count, network.run.run_spec.seed, together)
         small = in_integers(whole, _until_stopped(batches), whole_last=data.task == "detection", folder=Path(folder))
-    found = measure_exported(small, model, task, data.validation, data, most=most(network), check=check)
-    times = latency_ms({"int8": small, "onnx": whole}, seconds=LATENCY)
-    figures = {
-        VALIDATION: found.to_json(),
-        "latency_ms": round(times["int8"], 5),
-        "onnx_latency_ms": round(times["onnx"], 5),
-        "images": count,
-    }
-    with TemporaryDirectory(dir=settings.WORK_ROOT, prefix="int8-") as folder:
-        path = Path(folder) / "network.int8.onnx"
+        found = measure_exported(small, model, task, data.validation, data, most=most(network), check=check)
+        times = latency_ms({"int8": small, "onnx": whole}, seconds=LATENCY)
         path.write_bytes(small)
+        figures = {
+            VALIDATION: found.to_json(),
+            "latency_ms": round(times["int8"], 5),
+            "onnx_latency_ms": round(times["onnx"], 5),
+            "images": count,
+        }
         stored = materials.store(path, f"runs/{network.run_id}/{network.name}.int8.onnx")
         return {"int8": stored, "int8_sha256": materials.sha256(path), "int8_figures": figures}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
+
+from django.db.models.fields.files import FieldFile
 
 from webapp.devices.page import devices_context
 from webapp.keeping import Addresses
@@ -291,7 +293,6 @@ def offered(network: Network, urls: RunUrls) -> list[Download]:
     """The network's files; an ONNX form that is not made yet says so."""
     if not network.file:
         return []
-    ready = network.onnx_state == Network.OnnxState.READY and bool(network.onnx)
     return [
         Download(
             "safetensors",
@@ -301,21 +302,19 @@ def offered(network: Network, urls: RunUrls) -> list[Download]:
             downloads.stored_size(network.file),
             network.sha256,
         ),
-        Download(
+        _form(
+            network,
+            urls,
             "onnx",
             "ONNX",
             "Runs in ONNX Runtime, in browsers and on devices."
             + (" Puts out the map; its boxes are yours to decode." if network.run.dataset.task == "detection" else ""),
-            urls.download(network.name, "onnx") if ready else "",
-            downloads.stored_size(network.onnx) if ready else None,
-            network.onnx_sha256 if ready else "",
-            network.onnx_state,
-            network.onnx_message,
-            urls.get("export", network.name),
-            worth=tuple(exported.sentences(network, metric_label(network.run))) if ready else (),
+            (network.onnx, network.onnx_sha256, network.onnx_state, network.onnx_message),
+            asked_by="export",
+            worth=exported.sentences(network, metric_label(network.run)),
         ),
-        *_with_boxes(network, urls, ready),
-        *_in_integers(network, urls, ready),
+        *_with_boxes(network, urls),
+        *_in_integers(network, urls),
         Download(
             "genome",
             "Genome",
@@ -332,44 +331,67 @@ def offered(network: Network, urls: RunUrls) -> list[Download]:
     ]
 
 
-def _with_boxes(network: Network, urls: RunUrls, ready: bool) -> list[Download]:
-    """A detector's form with decoding and suppression inside."""
+def _with_boxes(network: Network, urls: RunUrls) -> list[Download]:
+    """A detector's form with decoding and suppression inside, made together with the other."""
     if network.run.dataset.task != "detection":
         return []
-    made = ready and bool(network.onnx_nms)
     return [
-        Download(
+        _form(
+            network,
+            urls,
             "onnx-nms",
             "ONNX with boxes",
             "Decoding and suppression are inside: puts out boxes in pixels, scores and classes, the surest first.",
-            urls.download(network.name, "onnx-nms") if made else "",
-            downloads.stored_size(network.onnx_nms) if made else None,
-            network.onnx_nms_sha256 if made else "",
-            network.onnx_state,
-            network.onnx_message,
-            urls.get("export", network.name),
-            worth=tuple(exported.sentences(network, metric_label(network.run), "boxes")) if made else (),
+            (network.onnx_nms, network.onnx_nms_sha256, network.onnx_state, network.onnx_message),
+            asked_by="export",
+            worth=exported.sentences(network, metric_label(network.run), "boxes"),
         )
     ]
 
 
-def _in_integers(network: Network, urls: RunUrls, ready: bool) -> list[Download]:
+def _in_integers(network: Network, urls: RunUrls) -> list[Download]:
     """The ONNX form in 8-bit integers, made of the other."""
-    if not ready:
+    if network.onnx_state != Network.Made.READY or not network.onnx:
         return []
-    made = network.int8_state == Network.Made.READY and bool(network.int8)
     return [
-        Download(
+        _form(
+            network,
+            urls,
             "onnx-int8",
             "ONNX, 8 bits",
             "Weights and activations in 8-bit integers: down to a quarter of the size, and faster where a device "
             "multiplies them in hardware. Small networks gain less, and may get slower. Nothing more is trained.",
-            urls.download(network.name, "onnx-int8") if made else "",
-            downloads.stored_size(network.int8) if made else None,
-            network.int8_sha256 if made else "",
-            network.int8_state,
-            network.int8_message,
-            urls.get("quantize", network.name),
-            worth=tuple(quantized.sentences(network, metric_label(network.run))) if made else (),
+            (network.int8, network.int8_sha256, network.int8_state, network.int8_message),
+            asked_by="quantize",
+            worth=quantized.sentences(network, metric_label(network.run)),
         )
     ]
+
+
+def _form(
+    network: Network,
+    urls: RunUrls,
+    kind: str,
+    label: str,
+    summary: str,
+    kept: tuple[FieldFile, str, str, str],
+    *,
+    asked_by: str,
+    worth: Iterable[str],
+) -> Download:
+    """A form that a worker makes; `kept` is (file, SHA-256, state, message). What is not ready has neither address nor
+    size, and says how far it is."""
+    file, sha256, state, message = kept
+    made = state == Network.Made.READY and bool(file)
+    return Download(
+        kind,
+        label,
+        summary,
+        urls.download(network.name, kind) if made else "",
+        downloads.stored_size(file) if made else None,
+        sha256 if made else "",
+        state,
+        message,
+        urls.get(asked_by, network.name),
+        worth=tuple(worth) if made else (),
+    )
